@@ -1,0 +1,1 @@
+//! The short walk for the headers that nearly every frame has.

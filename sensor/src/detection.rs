@@ -1,0 +1,144 @@
+//! From observations to sightings: what a worker tells the ledger.
+//!
+//! A worker matches each observation against the catalogue and reports a [`Notice`] for what
+//! concerns findings. Notices carry the number of the frame that caused them, so that the ledger
+//! takes those of several workers in one order, which does not depend on their number.
+
+use serde::Serialize;
+
+use phonehome_signatures::SignatureId;
+
+use crate::host::Address;
+use crate::names::{Endpoint, Name, Observation, Source, Transport};
+use crate::time::Timestamp;
+use crate::visibility::Unnamed;
+
+/// How far an exchange got. The order is that of getting farther.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reach {
+    /// The name was asked for in DNS, and that is all that is known.
+    Asked,
+    /// The answer said no: NXDOMAIN, REFUSED, or a sinkhole address.
+    Refused,
+    /// A connection was tried and not answered, or reset at once.
+    Attempted,
+    /// The connection stood, but nothing came back after the name.
+    Connected,
+    /// Payload went both ways.
+    Transferred,
+}
+
+impl Reach {
+    /// All values, from least to farthest.
+    pub const ALL: [Self; 5] = [
+        Self::Asked,
+        Self::Refused,
+        Self::Attempted,
+        Self::Connected,
+        Self::Transferred,
+    ];
+
+    /// The word for it in output and labels.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::Refused => "refused",
+            Self::Attempted => "attempted",
+            Self::Connected => "connected",
+            Self::Transferred => "transferred",
+        }
+    }
+}
+
+/// An observation that a signature claims.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Sighting {
+    /// What was observed; its name is what the host used, not a CNAME target.
+    pub observation: Observation,
+    /// The signature that claims it.
+    pub signature: SignatureId,
+    /// The CNAME target that the signature matched, where the name itself matched none.
+    pub via: Option<Name>,
+    /// How far the exchange had got when it was settled.
+    pub reach: Reach,
+}
+
+/// An address that DNS gave a client for a name that a signature claims.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Resolution {
+    /// Who asked.
+    pub client: Address,
+    /// The name that was asked for.
+    pub name: Name,
+    /// The signature that claims the name, or a CNAME target of it.
+    pub signature: SignatureId,
+    /// An address of the answer.
+    pub address: Address,
+}
+
+/// A connection that ended, or went idle, or was still open when the capture ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Connection {
+    /// First packet seen.
+    pub opened: Timestamp,
+    /// What carried it.
+    pub transport: Transport,
+    /// The end that opened it.
+    pub client: Endpoint,
+    /// The other end.
+    pub server: Endpoint,
+    /// How far it got; at least [`Reach::Attempted`].
+    pub reach: Reach,
+    /// Transport payload octets from the client, retransmissions included.
+    pub sent: u64,
+    /// Transport payload octets from the server, retransmissions included.
+    pub received: u64,
+    /// What named it, or why nothing did.
+    pub named: Result<Source, Unnamed>,
+    /// The signature that claimed its name.
+    pub signature: Option<SignatureId>,
+}
+
+/// Something a worker found that concerns findings.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Notice {
+    /// Number of the frame that caused it, counted from zero over the whole input.
+    pub number: u64,
+    /// Capture time at which it became known.
+    pub at: Timestamp,
+    /// What it is.
+    pub what: What,
+}
+
+/// The kinds of [`Notice`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum What {
+    /// Any name; only where all names are asked for.
+    Observation(Observation),
+    /// A claimed name.
+    Sighting(Sighting),
+    /// A claimed name has an address.
+    Resolution(Resolution),
+    /// A connection is over.
+    Connection(Connection),
+    /// More octets of a connection that a signature claimed and that is still open. The octets are
+    /// those since the last such notice; the [`Connection`] that follows holds only the rest.
+    Traffic {
+        /// The end that opened the connection.
+        client: Endpoint,
+        /// The other end.
+        server: Endpoint,
+        /// The signature that claimed it.
+        signature: SignatureId,
+        /// Octets from the client.
+        sent: u64,
+        /// Octets from the server.
+        received: u64,
+    },
+    /// A host answered DNS queries of another host.
+    Resolver(Address),
+    /// A host took an HTTP CONNECT or an absolute URI from another host.
+    Proxy(Address),
+}

@@ -1,0 +1,2 @@
+//! The phonehome command.
+fn main() {}

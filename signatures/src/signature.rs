@@ -1,0 +1,189 @@
+//! One signature: what it matches, what a match means, and where the fact comes from.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Writes an enum of words: its values, all of them in order, and the word of each.
+macro_rules! words {
+    ($(#[$meta:meta])* $type:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+        pub enum $type {
+            $($(#[$doc])* #[serde(rename = $word)] $variant,)+
+        }
+
+        impl $type {
+            /// All values, in the order of their declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The word for it in packs, output and labels.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+    };
+}
+
+words! {
+    /// What the traffic is for.
+    Category {
+        /// Databases, program modules, firmware.
+        Update = "update",
+        /// Statistics and usage data sent to the vendor.
+        Telemetry = "telemetry",
+        /// Cloud look-ups of files, addresses, certificates.
+        Reputation = "reputation",
+        /// Activation and licence checks.
+        Licensing = "licensing",
+        /// Remote administration of the product.
+        Management = "management",
+        /// Connectivity and trusted-time checks.
+        Connectivity = "connectivity",
+        /// Revocation lists and the like of the vendor's own certificates.
+        Pki = "pki",
+        /// Crash dumps.
+        Crash = "crash",
+        /// Messages shown inside the product.
+        Message = "message",
+        /// Scripts that the product puts into web pages.
+        Script = "script",
+        /// Push notifications.
+        Push = "push",
+        /// Remote configuration of an app or device.
+        Config = "config",
+        /// A device's own cloud.
+        DeviceCloud = "device-cloud",
+        /// Peer-to-peer set-up and relays.
+        P2p = "p2p",
+        /// Dynamic DNS of the vendor.
+        Ddns = "ddns",
+        /// The vendor's own name resolution service.
+        Resolver = "resolver",
+        /// Interface of an app.
+        Api = "api",
+        /// Content: video, pictures, maps.
+        Content = "content",
+        /// Advertising and measurement.
+        Ads = "ads",
+        /// Use of an online service, which is itself what a ban is about.
+        ServiceUse = "service-use",
+        /// Risk control and anti-fraud of an app.
+        Security = "security",
+        /// Anti-fraud scripts on other companies' web pages.
+        AntiFraud = "anti-fraud",
+        /// Virtual private network of the vendor.
+        Vpn = "vpn",
+        /// Traffic of another company's product that embeds the vendor's engine.
+        Oem = "oem",
+        /// Installers and on-demand tools.
+        Download = "download",
+        /// User accounts and consoles.
+        Account = "account",
+        /// Web sites.
+        Web = "web",
+        /// Server-to-server interfaces.
+        ServerApi = "server-api",
+        /// Finding devices on the local network.
+        Discovery = "discovery",
+        /// Names behind other names; targets of CNAME records.
+        Infra = "infra",
+    }
+}
+
+words! {
+    /// What a match says about the host inside.
+    Evidence {
+        /// Only a running product contacts it.
+        App = "app",
+        /// Mostly products; a browser or a script can reach it too.
+        AppLikely = "app-likely",
+        /// Hardware of the vendor, or its firmware, is talking.
+        Device = "device",
+        /// A device, or a person who administers one.
+        DeviceOrClient = "device-or-client",
+        /// A device, or the vendor's kit in another company's app.
+        DeviceOrSdk = "device-or-sdk",
+        /// A device, or an app.
+        DeviceOrApp = "device-or-app",
+        /// A person or tool that administers or views the product elsewhere.
+        Client = "client",
+        /// Another company's product that embeds the vendor's engine.
+        Oem = "oem",
+        /// Fetch of an installer or an on-demand tool; not yet an installation.
+        Download = "download",
+        /// Product, web page and script cannot be told apart by the name.
+        Mixed = "mixed",
+        /// The vendor's kit inside another company's app.
+        SdkEmbed = "sdk-embed",
+        /// Loaded by other companies' web pages in any browser.
+        WebEmbed = "web-embed",
+        /// A person reading a web site.
+        PublicWeb = "public-web",
+        /// Server-to-server use.
+        ServerApi = "server-api",
+        /// A tenant name at a shared cloud.
+        Shared = "shared",
+        /// A CNAME target; attributes addresses, is no contact.
+        Infra = "infra",
+    }
+}
+
+words! {
+    /// How well a fact is founded.
+    Confidence {
+        /// Documented by the vendor.
+        Documented = "documented",
+        /// Seen in a public packet capture or in several of them.
+        Observed = "observed",
+        /// In two or more independent maintained lists or code bases.
+        Listed = "listed",
+        /// In one third-party list, capture or code base.
+        Reported = "reported",
+        /// Inferred from the name, a neighbouring name or behaviour.
+        Inferred = "inferred",
+        /// Believed true without a citable source.
+        Unverified = "unverified",
+    }
+}
+
+/// A signature of a loaded catalogue.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Signature {
+    /// Its id, unique in the catalogue: `kl-h01`.
+    pub id: String,
+    /// Whose software or device it is about.
+    pub vendor: VendorId,
+    /// What the traffic is for.
+    pub category: Category,
+    /// What a match says about the host.
+    pub evidence: Evidence,
+    /// How well it is founded.
+    pub confidence: Confidence,
+    /// The product, where the name tells it.
+    pub product: Option<String>,
+}
+
+/// A vendor of a loaded catalogue.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Vendor {
+    /// Its id, unique in the catalogue: `kaspersky`. Lower-case letters, digits and hyphens.
+    pub id: String,
+    /// Its name for people.
+    pub name: String,
+}
+
+/// A signature of a loaded catalogue: its index there, in the order of vendor and signature id.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct SignatureId(pub u32);
+
+/// A vendor of a loaded catalogue: its index there, in the order of vendor ids.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct VendorId(pub u16);
