@@ -1,0 +1,417 @@
+//! The ClientHello message itself: fixed fields, then a walk over the extensions.
+//!
+//! The walk is our own because only two extensions matter, and because an odd one must not hide
+//! those after it: clients shuffle their order.
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions
+    )
+)]
+
+use super::{ClientHello, Ech, MAX_HELLO};
+use crate::names::{Malformed, Name, Parse, Parsed};
+use crate::reader::Reader;
+
+/// Reads a ClientHello from a bare handshake message, as QUIC carries it.
+///
+/// ```text
+/// msg_type(1) length(3)                                      RFC 8446 section 4
+/// legacy_version(2) random(32) legacy_session_id<0..32>      RFC 8446 section 4.1.2
+/// cipher_suites<2..2^16-2> legacy_compression_methods<1..2^8-1> [ extensions<8..2^16-1> ]
+/// ```
+///
+/// `message` may be the beginning of one, and may go on after it. A hello without extensions, or
+/// without `server_name` among them, is complete and has no name.
+///
+/// # Errors
+///
+/// [`Malformed`] as soon as type, version or a length breaks a rule. Extensions are looked at only
+/// once the message is complete; one that is broken before the server name was read is an error,
+/// after it is not.
+pub fn client_hello_message(message: &[u8]) -> Parsed<ClientHello> {
+    let Parse::Done(len) = message_len(message)? else {
+        return Ok(Parse::Incomplete);
+    };
+    let here = message.get(..len).unwrap_or(message);
+    let mut body = Body {
+        here: Reader::new(here),
+        missing: len.saturating_sub(here.len()),
+    };
+    match body
+        .skip(HEADER_LEN, "length")
+        .and_then(|()| read(&mut body))
+    {
+        Ok(hello) => Ok(Parse::Done(hello)),
+        Err(Stop::NotYet) => Ok(Parse::Incomplete),
+        Err(Stop::Broken(malformed)) => Err(malformed),
+    }
+}
+
+/// Octets of the whole message, header included; of a header that is cut off, checks what is there.
+pub(super) fn message_len(message: &[u8]) -> Parsed<usize> {
+    match *message {
+        [kind, ..] if kind != CLIENT_HELLO => Err(Malformed::at("msg_type")),
+        [_, high, ..] if high != 0 => Err(Malformed::at("length")),
+        [_, _, middle, low, ..] => {
+            let body = usize::from(u16::from_be_bytes([middle, low]));
+            match body.saturating_add(HEADER_LEN) {
+                len @ MIN_HELLO..=MAX_HELLO => Ok(Parse::Done(len)),
+                _ => Err(Malformed::at("length")),
+            }
+        }
+        _ => Ok(Parse::Incomplete),
+    }
+}
+
+fn read(body: &mut Body<'_>) -> Result<ClientHello, Stop> {
+    if body.u8("legacy_version")? != 3 {
+        return Err(Stop::broken("legacy_version"));
+    }
+    body.skip(MINOR_AND_RANDOM_LEN, "random")?;
+    let session_id_len = body.u8("legacy_session_id")?;
+    if session_id_len > MAX_SESSION_ID {
+        return Err(Stop::broken("legacy_session_id"));
+    }
+    body.skip(usize::from(session_id_len), "legacy_session_id")?;
+    let cipher_suites_len = body.u16("cipher_suites")?;
+    if cipher_suites_len % 2 != 0 {
+        return Err(Stop::broken("cipher_suites"));
+    }
+    body.skip(usize::from(cipher_suites_len), "cipher_suites")?;
+    let compression_methods_len = body.u8("legacy_compression_methods")?;
+    body.skip(
+        usize::from(compression_methods_len),
+        "legacy_compression_methods",
+    )?;
+    if body.is_at_end() {
+        return Ok(ClientHello {
+            server_name: None,
+            ech: Ech::None,
+        });
+    }
+    let extensions_len = body.u16("extensions")?;
+    let block = body.take(usize::from(extensions_len), "extensions")?;
+    if body.missing > 0 {
+        return Err(Stop::NotYet);
+    }
+    extensions(Reader::new(block)).map_err(Stop::Broken)
+}
+
+fn extensions(mut block: Reader<'_>) -> Result<ClientHello, Malformed> {
+    // The outer option: whether the extension was there.
+    let mut server_name: Option<Option<Name>> = None;
+    let mut ech = Ech::None;
+    while !block.is_empty() {
+        let Some((kind, data)) = extension(&mut block) else {
+            if server_name.is_none() {
+                return Err(Malformed::at("extensions"));
+            }
+            break;
+        };
+        match kind {
+            SERVER_NAME if server_name.is_none() => server_name = Some(host_name(data)?),
+            // The inner type stands in a hello that a provider has decrypted and passes on in
+            // clear: its name is the real one.
+            ENCRYPTED_CLIENT_HELLO if data.rest().first() == Some(&ECH_OUTER) => {
+                ech = Ech::Unknown;
+            }
+            _ => {}
+        }
+    }
+    Ok(ClientHello {
+        server_name: server_name.flatten(),
+        ech,
+    })
+}
+
+fn extension<'a>(block: &mut Reader<'a>) -> Option<(u16, Reader<'a>)> {
+    Some((block.u16()?, block.sub_u16()?))
+}
+
+/// Reads the first `host_name` of a `server_name` extension (RFC 6066 section 3).
+fn host_name(mut data: Reader<'_>) -> Result<Option<Name>, Malformed> {
+    if data.is_empty() {
+        return Ok(None);
+    }
+    let Some(mut list) = data.sub_u16() else {
+        return Err(Malformed::at("server_name_list"));
+    };
+    while !list.is_empty() {
+        let (Some(name_type), Some(name)) = (list.u8(), list.sub_u16()) else {
+            return Err(Malformed::at("server_name_list"));
+        };
+        if name_type == HOST_NAME {
+            return Ok(Name::from_text(name.rest()));
+        }
+    }
+    Ok(None)
+}
+
+/// A message body of known length, of which the end may not have come yet.
+struct Body<'a> {
+    here: Reader<'a>,
+    /// Octets the message has after those that are here.
+    missing: usize,
+}
+
+impl<'a> Body<'a> {
+    fn u8(&mut self, field: &'static str) -> Result<u8, Stop> {
+        self.here.u8().ok_or_else(|| self.stop(1, field))
+    }
+
+    fn u16(&mut self, field: &'static str) -> Result<u16, Stop> {
+        self.here.u16().ok_or_else(|| self.stop(2, field))
+    }
+
+    fn take(&mut self, len: usize, field: &'static str) -> Result<&'a [u8], Stop> {
+        self.here.take(len).ok_or_else(|| self.stop(len, field))
+    }
+
+    fn skip(&mut self, len: usize, field: &'static str) -> Result<(), Stop> {
+        self.take(len, field).map(|_| ())
+    }
+
+    const fn is_at_end(&self) -> bool {
+        self.here.is_empty() && self.missing == 0
+    }
+
+    /// Why `len` octets cannot be read: they are to come, or the message is too short for them.
+    #[cold]
+    const fn stop(&self, len: usize, field: &'static str) -> Stop {
+        if self.here.len().saturating_add(self.missing) < len {
+            Stop::broken(field)
+        } else {
+            Stop::NotYet
+        }
+    }
+}
+
+/// Why reading ends before the message does.
+enum Stop {
+    /// The octets needed next may still come.
+    NotYet,
+    /// A rule is broken.
+    Broken(Malformed),
+}
+
+impl Stop {
+    const fn broken(field: &'static str) -> Self {
+        Self::Broken(Malformed::at(field))
+    }
+}
+
+/// Handshake type of a ClientHello (RFC 8446 section 4).
+pub(super) const CLIENT_HELLO: u8 = 1;
+/// Octets of handshake type and length.
+const HEADER_LEN: usize = 4;
+/// Octets of the shortest hello: all vectors empty, no extensions. Shorter than the RFC allows, so
+/// that a hello some server may accept is not refused here.
+const MIN_HELLO: usize = 42;
+/// Octets of the second half of `legacy_version` and of `random`.
+const MINOR_AND_RANDOM_LEN: usize = 33;
+/// Largest length of `legacy_session_id`.
+const MAX_SESSION_ID: u8 = 32;
+/// Extension type of `server_name` (RFC 6066 section 1.1).
+const SERVER_NAME: u16 = 0;
+/// Name type of a `host_name` (RFC 6066 section 3).
+const HOST_NAME: u8 = 0;
+/// Extension type of `encrypted_client_hello` (RFC 9849 section 5).
+const ENCRYPTED_CLIENT_HELLO: u16 = 0xfe0d;
+/// `ECHClientHelloType` of the hello that is on the wire.
+const ECH_OUTER: u8 = 0;
+
+#[cfg(test)]
+mod tests {
+    use tls_parser::{
+        SNIType, TlsExtension, parse_tls_extension_sni_content, parse_tls_handshake_client_hello,
+    };
+
+    use super::super::builder::{Hello, host_name, u16_vector};
+    use super::*;
+
+    const NAME: &str = "ds.kaspersky.com";
+
+    #[test]
+    fn every_shorter_prefix_is_incomplete() {
+        let message = Hello::browser(NAME).ech(0).message();
+        for len in 0..message.len() {
+            let read = client_hello_message(&message[..len]);
+            assert_eq!(read, Ok(Parse::Incomplete), "prefix of {len} octets");
+        }
+    }
+
+    #[test]
+    fn a_hello_without_extensions_has_no_name() {
+        assert_eq!(name_in(&Hello::bare()), Ok(None));
+        assert_eq!(name_in(&Hello::bare().raw(&[])), Ok(None));
+        assert_eq!(name_in(&Hello::bare().extension(0x17, &[])), Ok(None));
+    }
+
+    #[test]
+    fn the_first_host_name_counts() {
+        let other_type = [&[7][..], &u16_vector(b"seven")].concat();
+        let list = [
+            other_type,
+            host_name(b"A.Example."),
+            host_name(b"b.example"),
+        ]
+        .concat();
+        let hello = Hello::bare()
+            .extension(0, &u16_vector(&list))
+            .server_name("second.example");
+        assert_eq!(name_in(&hello), Ok(Some("a.example".into())));
+    }
+
+    #[test]
+    fn an_empty_server_name_is_no_name() {
+        for data in [vec![], u16_vector(&[]), u16_vector(&host_name(b""))] {
+            assert_eq!(name_in(&Hello::bare().extension(0, &data)), Ok(None));
+        }
+    }
+
+    #[test]
+    fn addresses_are_kept_and_odd_octets_escaped() {
+        let literal = Hello::bare().server_name("192.0.2.7");
+        assert_eq!(name_in(&literal), Ok(Some("192.0.2.7".into())));
+        let odd = u16_vector(&host_name(b"a\xff b"));
+        assert_eq!(
+            name_in(&Hello::bare().extension(0, &odd)),
+            Ok(Some("a\\255\\032b".into()))
+        );
+    }
+
+    #[test]
+    fn outer_ech_is_reported_wherever_it_stands() {
+        let ech = |hello: Hello| match client_hello_message(&hello.message()) {
+            Ok(Parse::Done(hello)) => hello.ech,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(ech(Hello::browser(NAME)), Ech::None);
+        assert_eq!(ech(Hello::browser(NAME).ech(0)), Ech::Unknown);
+        assert_eq!(ech(Hello::bare().ech(0).server_name(NAME)), Ech::Unknown);
+        assert_eq!(ech(Hello::bare().ech(0)), Ech::Unknown);
+        assert_eq!(ech(Hello::bare().ech(1).server_name(NAME)), Ech::None);
+    }
+
+    #[test]
+    fn extensions_broken_after_the_name_do_not_hide_it() {
+        for broken in [&[0][..], &[0, 0x2b, 0], &[0, 0x2b, 0, 9, 1]] {
+            let hello = Hello::bare().server_name(NAME).raw(broken);
+            assert_eq!(name_in(&hello), Ok(Some(NAME.into())), "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn extensions_broken_before_the_name_are_malformed() {
+        for broken in [&[0, 0x2b, 0xff, 0xff][..], &[0, 0x2b, 0, 200]] {
+            let hello = Hello::bare().raw(broken).server_name(NAME);
+            let malformed = Err(Malformed::at("extensions"));
+            assert_eq!(name_in(&hello), malformed, "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_name_list_that_breaks_off_is_malformed() {
+        for data in [&[0][..], &[0, 9, 0], &[0, 3, 0, 0, 1], &[0, 2, 0, 0]] {
+            let malformed = Err(Malformed::at("server_name_list"));
+            let hello = Hello::bare().extension(0, data);
+            assert_eq!(name_in(&hello), malformed, "{data:?}");
+        }
+    }
+
+    #[test]
+    fn a_length_that_contradicts_another_is_malformed_at_once() {
+        // Offsets in a hello without session id, two suites, one compression method.
+        for (at, octet, field) in [
+            (1, 1, "length"),
+            (4, 2, "legacy_version"),
+            (38, 33, "legacy_session_id"),
+            (40, 3, "cipher_suites"),
+            (39, 1, "cipher_suites"),
+            (45, 200, "legacy_compression_methods"),
+            (47, 1, "extensions"),
+        ] {
+            let mut message = Hello::bare().server_name(NAME).message();
+            message[at] = octet;
+            let malformed = Err(Malformed::at(field));
+            assert_eq!(client_hello_message(&message), malformed, "octet {at}");
+            let end = at.next_multiple_of(2).max(at + 2).min(message.len());
+            let early = client_hello_message(&message[..end]);
+            assert_eq!(early, malformed, "octet {at}, cut off after it");
+        }
+        let short = [1, 0, 0, 37];
+        assert_eq!(client_hello_message(&short), Err(Malformed::at("length")));
+    }
+
+    #[test]
+    fn whatever_tls_parser_reads_is_read_alike() {
+        for hello in [
+            Hello::bare(),
+            Hello::bare().server_name(NAME),
+            Hello::browser(NAME),
+            Hello::browser(NAME).ech(0),
+        ] {
+            let message = hello.message();
+            assert_eq!(name_in(&hello), Ok(oracle(&message).unwrap()));
+            for at in 0..message.len() {
+                for octet in [0, 1, 0x7f, 0xff, message[at] ^ 0x80, message[at] ^ 1] {
+                    let mut mutated = message.clone();
+                    mutated[at] = octet;
+                    let read = client_hello_message(&mutated);
+                    // Where the announced length is no longer that of the message, the oracle has
+                    // nothing to say: it is given the body alone.
+                    if let (Ok(Parse::Done(read)), Some(expected)) = (read, oracle(&mutated)) {
+                        let name = read.server_name.map(|it| it.to_string());
+                        assert_eq!(name, expected, "octet {at} as {octet:#x}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_mutated_octet_outside_lengths_and_types_changes_nothing_but_the_name() {
+        let message = Hello::browser(NAME).message();
+        let at = message
+            .windows(NAME.len())
+            .position(|it| it == NAME.as_bytes())
+            .unwrap();
+        let mut mutated = message;
+        mutated[at] = b'X';
+        let Ok(Parse::Done(read)) = client_hello_message(&mutated) else {
+            panic!("still a hello");
+        };
+        assert_eq!(read.server_name.unwrap().as_str(), "xs.kaspersky.com");
+    }
+
+    fn name_in(hello: &Hello) -> Result<Option<String>, Malformed> {
+        match client_hello_message(&hello.message())? {
+            Parse::Done(hello) => Ok(hello.server_name.map(|it| it.to_string())),
+            Parse::Incomplete => panic!("the message is complete"),
+        }
+    }
+
+    /// The name as `tls-parser` reads it out of the body; `None` if it, or a walk over the
+    /// extensions, fails.
+    fn oracle(message: &[u8]) -> Option<Option<String>> {
+        let (_, body) = parse_tls_handshake_client_hello(message.get(4..)?).ok()?;
+        let mut block = body.ext.unwrap_or_default();
+        while let [a, b, c, d, rest @ ..] = block {
+            let (data, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes([*c, *d])))?;
+            if [*a, *b] == [0, 0] {
+                let (_, TlsExtension::SNI(list)) = parse_tls_extension_sni_content(data).ok()?
+                else {
+                    return None;
+                };
+                let first = list.iter().find(|it| it.0 == SNIType::HostName);
+                let name = first.and_then(|it| Name::from_text(it.1));
+                return Some(name.map(|it| it.to_string()));
+            }
+            block = rest;
+        }
+        block.is_empty().then_some(None)
+    }
+}
