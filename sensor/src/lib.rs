@@ -1,5 +1,6 @@
 //! phonehome: a passive sensor that names the hosts which contact flagged vendors.
 
+pub mod capture;
 pub mod decode;
 pub mod detection;
 pub mod findings;

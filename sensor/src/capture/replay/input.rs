@@ -1,0 +1,132 @@
+//! The octets of an input: opened, recognised and decompressed.
+
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, ErrorKind, Read};
+use std::path::Path;
+
+use flate2::bufread::MultiGzDecoder;
+
+use super::ReplayError;
+
+/// The octets of a file or of standard input, decompressed.
+pub(super) struct Input {
+    octets: Octets,
+    /// Size as stored, if it is a regular file.
+    pub(super) stored_len: Option<u64>,
+}
+
+enum Octets {
+    Plain(Raw),
+    Gzip(MultiGzDecoder<BufReader<Raw>>),
+    Zstd(zstd::Decoder<'static, BufReader<Raw>>),
+}
+
+impl Input {
+    /// Opens a path, or standard input for `-`, and looks at the first octets.
+    pub(super) fn open(path: &Path) -> Result<Self, ReplayError> {
+        let cannot_open = |source| ReplayError::Open {
+            path: path.to_owned(),
+            source,
+        };
+        if path.as_os_str() == STANDARD_INPUT {
+            return Self::new(Box::new(io::stdin()), None).map_err(cannot_open);
+        }
+        let file = File::open(path).map_err(cannot_open)?;
+        let metadata = file.metadata().map_err(cannot_open)?;
+        if metadata.is_dir() {
+            return Err(ReplayError::Directory {
+                path: path.to_owned(),
+            });
+        }
+        let stored_len = metadata.is_file().then_some(metadata.len());
+        Self::new(Box::new(file), stored_len).map_err(cannot_open)
+    }
+
+    fn new(mut inner: Box<dyn Read + Send>, stored_len: Option<u64>) -> io::Result<Self> {
+        let mut first = Vec::new();
+        Read::by_ref(&mut inner).take(4).read_to_end(&mut first)?;
+        let compression = Compression::recognise(&first);
+        let raw = Raw {
+            first: Cursor::new(first),
+            rest: inner,
+            taken: 0,
+        };
+        let octets = match compression {
+            Compression::None => Octets::Plain(raw),
+            Compression::Gzip => Octets::Gzip(MultiGzDecoder::new(BufReader::new(raw))),
+            Compression::Zstd => Octets::Zstd(zstd::Decoder::with_buffer(BufReader::new(raw))?),
+        };
+        Ok(Self { octets, stored_len })
+    }
+
+    /// Reads some octets; zero means the end.
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = match &mut self.octets {
+                Octets::Plain(it) => it.read(buffer),
+                Octets::Gzip(it) => it.read(buffer),
+                Octets::Zstd(it) => it.read(buffer),
+            };
+            match read {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => return read,
+            }
+        }
+    }
+
+    /// Whether the octets were compressed.
+    pub(super) fn is_compressed(&self) -> bool {
+        !matches!(self.octets, Octets::Plain(_))
+    }
+
+    /// Octets taken from the file or standard input so far, as stored.
+    pub(super) fn taken(&self) -> u64 {
+        match &self.octets {
+            Octets::Plain(it) => it.taken,
+            Octets::Gzip(it) => it.get_ref().get_ref().taken,
+            Octets::Zstd(it) => it.get_ref().get_ref().taken,
+        }
+    }
+}
+
+/// Octets as stored, with the first few put back.
+struct Raw {
+    first: Cursor<Vec<u8>>,
+    rest: Box<dyn Read + Send>,
+    taken: u64,
+}
+
+impl Read for Raw {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = match self.first.read(buffer)? {
+            0 => self.rest.read(buffer)?,
+            read => read,
+        };
+        self.taken = self
+            .taken
+            .saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
+        Ok(read)
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Compression {
+    None,
+    Gzip,
+    Zstd,
+}
+
+impl Compression {
+    fn recognise(first: &[u8]) -> Self {
+        match first {
+            // RFC 1952 section 2.3.1.
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            // RFC 8878 section 3.1.1.
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
+            _ => Self::None,
+        }
+    }
+}
+
+/// Stands for standard input where a path is expected.
+pub(super) const STANDARD_INPUT: &str = "-";
