@@ -26,9 +26,13 @@ use crate::names::{Malformed, Parse};
 use crate::reader::Reader;
 
 mod assembler;
+#[cfg(test)]
+mod builder;
 mod frames;
 mod keys;
 mod packet;
+#[cfg(test)]
+mod vectors;
 mod version;
 
 use assembler::Assembler;
@@ -190,5 +194,376 @@ fn read(message: &[u8]) -> Outcome {
         Ok(Parse::Done(hello)) => Outcome::Hello(hello),
         Ok(Parse::Incomplete) => Outcome::Incomplete,
         Err(malformed) => Outcome::Malformed(malformed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::builder::{Plain, Side, crypto, opaque};
+    use super::*;
+    use crate::names::Name;
+    use crate::names::tls::Ech;
+    use crate::names::tls::builder::Hello;
+
+    const NAME: &str = "ds.kaspersky.com";
+    const DCID: &[u8] = &[0x83, 0x94, 0xc8, 0xf0, 0x3e, 0x51, 0x57, 0x08];
+
+    #[test]
+    fn the_client_initials_of_the_rfcs_are_for_example_com() {
+        for (packet, version) in [
+            (vectors::V1_CLIENT_INITIAL, Version::V1),
+            (vectors::V2_CLIENT_INITIAL, Version::V2),
+        ] {
+            let packet = vectors::octets(packet);
+            assert_eq!(initial_version(&packet), Some(version));
+            assert_eq!(push_all(&[packet]), [named("example.com")]);
+        }
+    }
+
+    #[test]
+    fn what_servers_send_yields_nothing_and_disturbs_nothing() {
+        let [one, two] = halves();
+        let hello = one.len();
+        for (server_initial, retry) in [
+            (vectors::V1_SERVER_INITIAL, vectors::V1_RETRY),
+            (vectors::V2_SERVER_INITIAL, vectors::V2_RETRY),
+        ] {
+            let to_client = Plain {
+                side: Side::Server,
+                dcid: vec![0xee; 12],
+                ..Plain::client(DCID, &crypto(0, &[2, 0, 0, 1, 0]))
+            };
+            let outcomes = push_all(&[
+                vectors::octets(server_initial),
+                Plain::client(DCID, &crypto(0, &one)).seal(),
+                vectors::octets(server_initial),
+                to_client.seal(),
+                vectors::octets(retry),
+                version_negotiation(),
+                Plain::client(DCID, &crypto(hello, &two))
+                    .number(1, 1)
+                    .seal(),
+            ]);
+            assert_eq!(
+                outcomes,
+                [
+                    Outcome::Undecryptable,
+                    Outcome::Incomplete,
+                    Outcome::Undecryptable,
+                    Outcome::Undecryptable,
+                    Outcome::NotInitial,
+                    Outcome::NotInitial,
+                    named(NAME),
+                ]
+            );
+        }
+    }
+
+    #[test]
+    fn nothing_is_kept_of_a_hello_in_one_datagram() {
+        let hello = Hello::bare().server_name(NAME).message();
+        let packet = Plain::client(DCID, &crypto(0, &hello)).seal();
+        let mut initials = Initials::default();
+        let outcome = initials.push(&packet, &mut Vec::new());
+        assert_eq!(outcome, named(NAME));
+        assert_eq!(initials.held_octets(), 0);
+        assert_eq!(size_of::<Initials>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn ech_is_reported() {
+        let hello = Hello::bare().server_name(NAME).ech(0).message();
+        let [Outcome::Hello(hello)] =
+            &push_all(&[Plain::client(DCID, &crypto(0, &hello)).seal()])[..]
+        else {
+            panic!("a hello");
+        };
+        assert_eq!(hello.ech, Ech::Unknown);
+    }
+
+    #[test]
+    fn a_hello_may_come_in_two_to_five_initials_in_any_order() {
+        let message = Hello::browser(NAME).message();
+        for count in 2..=5 {
+            let parts = parts(&message, count);
+            for turn in 0..count {
+                for reversed in [false, true] {
+                    let mut packets: Vec<_> = parts
+                        .iter()
+                        .zip(0..)
+                        .map(|((at, octets), number)| {
+                            let frames = crypto(*at, octets);
+                            Plain::client(DCID, &frames).number(number, 1).seal()
+                        })
+                        .collect();
+                    packets.rotate_left(turn);
+                    if reversed {
+                        packets.reverse();
+                    }
+                    let outcomes = push_all(&packets);
+                    let (last, before) = outcomes.split_last().unwrap();
+                    assert!(before.iter().all(|it| *it == Outcome::Incomplete));
+                    assert_eq!(*last, named(NAME), "{count} Initials, turned by {turn}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn frames_may_be_shuffled_repeated_and_overlap() {
+        let message = Hello::browser(NAME).message();
+        let (front, back) = message.split_at(message.len() / 2);
+        let shuffled = |base: usize, octets: &[u8]| {
+            let mut frames = Vec::new();
+            for (at, part) in parts(octets, 7).iter().rev() {
+                frames.extend([1, 0, 0]);
+                frames.extend(crypto(base + at, part));
+            }
+            let overlap = &octets[100..300];
+            frames.extend(crypto(base + 100, overlap));
+            frames.extend([2, 0, 0, 0, 0]);
+            frames
+        };
+        let one = Plain::client(DCID, &shuffled(0, front)).number(1, 2);
+        let two = Plain::client(DCID, &shuffled(front.len(), back)).number(2, 3);
+        for packets in [
+            [two.seal(), two.seal(), one.seal()],
+            [one.seal(), one.seal(), two.seal()],
+        ] {
+            assert_eq!(
+                push_all(&packets),
+                [Outcome::Incomplete, Outcome::Incomplete, named(NAME)]
+            );
+        }
+    }
+
+    #[test]
+    fn other_packets_of_the_datagram_are_skipped() {
+        let [one, two] = halves();
+        let first = Plain::client(DCID, &crypto(0, &one)).padded_to(0);
+        let second = Plain::client(DCID, &crypto(one.len(), &two))
+            .number(1, 1)
+            .padded_to(0);
+        let datagram = [
+            opaque(1, DCID, 77),
+            first.seal(),
+            opaque(2, DCID, 40),
+            second.seal(),
+            vec![0x40; 30],
+        ]
+        .concat();
+        assert_eq!(push_all(&[datagram]), [named(NAME)]);
+    }
+
+    #[test]
+    fn after_a_retry_the_attempt_starts_over_with_the_keys_of_the_new_id() {
+        let [one, two] = halves();
+        let after_retry = |number, frames: &[u8]| {
+            let mut packet = Plain::client(&[0xf0, 0x67, 0xa5], frames).number(number, 1);
+            packet.token = b"token".to_vec();
+            packet.seal()
+        };
+        let outcomes = push_all(&[
+            Plain::client(DCID, &crypto(0, &[1, 0, 0x40])).seal(),
+            vectors::octets(vectors::V1_RETRY),
+            after_retry(1, &crypto(0, &one)),
+            after_retry(2, &crypto(one.len(), &two)),
+        ]);
+        assert_eq!(
+            outcomes,
+            [
+                Outcome::Incomplete,
+                Outcome::NotInitial,
+                Outcome::Incomplete,
+                named(NAME)
+            ]
+        );
+    }
+
+    #[test]
+    fn the_keys_stay_when_the_server_has_chosen_another_id() {
+        let [one, two] = halves();
+        for chosen in [vec![], vec![7; 4], vec![7; 20]] {
+            let mut later = Plain::client(DCID, &crypto(one.len(), &two)).number(1, 4);
+            later.dcid = chosen;
+            let first = Plain::client(DCID, &crypto(0, &one));
+            assert_eq!(
+                push_all(&[first.seal(), later.seal()]),
+                [Outcome::Incomplete, named(NAME)]
+            );
+        }
+    }
+
+    #[test]
+    fn a_new_connection_between_the_same_ends_starts_over() {
+        let [one, _] = halves();
+        let hello = Hello::bare().server_name("other.example").message();
+        assert_eq!(
+            push_all(&[
+                Plain::client(DCID, &crypto(0, &one)).seal(),
+                Plain::client(&[9; 9], &crypto(0, &hello)).seal(),
+            ]),
+            [Outcome::Incomplete, named("other.example")]
+        );
+    }
+
+    #[test]
+    fn version_2_and_drafts_are_read() {
+        let hello = Hello::bare().server_name(NAME).message();
+        for (number, version) in [
+            (0x6b33_43cf, Version::V2),
+            (0xff00_001d, Version::Draft),
+            (0xff00_0020, Version::Draft),
+            (0xff00_0022, Version::Draft),
+        ] {
+            let packet = Plain::client(DCID, &crypto(0, &hello)).version(number);
+            let packet = packet.seal();
+            assert_eq!(initial_version(&packet), Some(version));
+            assert_eq!(push_all(&[packet]), [named(NAME)], "version {number:#x}");
+        }
+    }
+
+    #[test]
+    fn a_greased_fixed_bit_does_not_matter() {
+        let hello = Hello::bare().server_name(NAME).message();
+        let packet = Plain {
+            fixed_bit: false,
+            ..Plain::client(DCID, &crypto(0, &hello))
+        };
+        let packet = packet.seal();
+        assert_eq!(initial_version(&packet), Some(Version::V1));
+        assert_eq!(push_all(&[packet]), [named(NAME)]);
+    }
+
+    #[test]
+    fn every_shorter_datagram_is_undecryptable() {
+        let packet = vectors::octets(vectors::V1_CLIENT_INITIAL);
+        let mut initials = Initials::default();
+        let mut scratch = Vec::new();
+        for len in 0..packet.len() {
+            let expected = if len < 5 {
+                Outcome::NotInitial
+            } else {
+                Outcome::Undecryptable
+            };
+            let outcome = initials.push(&packet[..len], &mut scratch);
+            assert_eq!(outcome, expected, "{len} octets");
+        }
+        assert_eq!(initials.push(&packet, &mut scratch), named("example.com"));
+    }
+
+    #[test]
+    fn one_changed_octet_never_yields_a_hello() {
+        let packet = vectors::octets(vectors::V1_CLIENT_INITIAL);
+        let mut scratch = Vec::new();
+        for at in 0..packet.len() {
+            for flip in [0x01, 0x80] {
+                let mut changed = packet.clone();
+                changed[at] ^= flip;
+                let mut initials = Initials::default();
+                let outcome = initials.push(&changed, &mut scratch);
+                let is_refused = matches!(outcome, Outcome::NotInitial | Outcome::Undecryptable);
+                assert!(is_refused, "octet {at} ^ {flip:#x}: {outcome:?}");
+                assert_eq!(initials.held_octets(), 0);
+            }
+        }
+    }
+
+    #[test]
+    fn a_crypto_stream_of_something_else_is_malformed() {
+        let server_hello = crypto(0, &[2, 0, 0, 80, 3, 3]);
+        let packet = Plain::client(DCID, &server_hello).seal();
+        let malformed = Outcome::Malformed(Malformed::at("msg_type"));
+        assert_eq!(push_all(&[packet]), [malformed]);
+    }
+
+    #[test]
+    fn an_initial_without_crypto_is_incomplete() {
+        let packet = Plain::client(DCID, &[2, 0, 0, 0, 0]).seal();
+        assert_eq!(push_all(&[packet]), [Outcome::Incomplete]);
+    }
+
+    #[test]
+    fn too_many_pieces_end_the_attempt() {
+        let mut frames = Vec::new();
+        for index in 1..=65 {
+            frames.extend(crypto(index * 3, b"x"));
+        }
+        let mut initials = Initials::default();
+        let packet = Plain::client(DCID, &frames).seal();
+        let outcome = initials.push(&packet, &mut Vec::new());
+        assert_eq!(outcome, Outcome::GaveUp);
+        assert_eq!(initials.held_octets(), 0);
+    }
+
+    #[test]
+    fn memory_follows_the_octets_that_came_not_the_offsets() {
+        let mut initials = Initials::default();
+        let packet = Plain::client(DCID, &crypto(16_000, b"x")).seal();
+        let outcome = initials.push(&packet, &mut Vec::new());
+        assert_eq!(outcome, Outcome::Incomplete);
+        assert!(initials.held_octets() < 512);
+    }
+
+    #[test]
+    fn the_cheap_look_wants_a_long_header_of_a_known_version_and_type() {
+        let header = [0xc0, 0, 0, 0, 1, 8];
+        assert_eq!(initial_version(&header), Some(Version::V1));
+        for (at, octet) in [
+            (0, 0x40),
+            (0, 0xd0),
+            (0, 0xe0),
+            (0, 0xf0),
+            (4, 0),
+            (4, 2),
+            (5, 21),
+        ] {
+            let mut other = header;
+            other[at] = octet;
+            assert_eq!(initial_version(&other), None, "octet {at} as {octet:#x}");
+        }
+        for len in 0..header.len() {
+            assert_eq!(initial_version(&header[..len]), None);
+        }
+        let second = [0xd0, 0x6b, 0x33, 0x43, 0xcf, 8];
+        assert_eq!(initial_version(&second), Some(Version::V2));
+        let zero_rtt = [0xe0, 0x6b, 0x33, 0x43, 0xcf, 8];
+        assert_eq!(initial_version(&zero_rtt), None);
+    }
+
+    fn push_all(datagrams: &[Vec<u8>]) -> Vec<Outcome> {
+        let mut initials = Initials::default();
+        let mut scratch = Vec::new();
+        datagrams
+            .iter()
+            .map(|it| initials.push(it, &mut scratch))
+            .collect()
+    }
+
+    fn named(name: &str) -> Outcome {
+        Outcome::Hello(ClientHello {
+            server_name: Name::from_text(name.as_bytes()),
+            ech: Ech::None,
+        })
+    }
+
+    /// A hello too long for one datagram, in two.
+    fn halves() -> [Vec<u8>; 2] {
+        let message = Hello::browser(NAME).message();
+        let (one, two) = message.split_at(1000);
+        [one.to_vec(), two.to_vec()]
+    }
+
+    /// Octets in `count` parts, each with its offset.
+    fn parts(octets: &[u8], count: usize) -> Vec<(usize, &[u8])> {
+        let len = octets.len().div_ceil(count);
+        (0..).step_by(len).zip(octets.chunks(len)).collect()
+    }
+
+    /// A Version Negotiation packet (RFC 9000 section 17.2.1).
+    fn version_negotiation() -> Vec<u8> {
+        vec![
+            0x80, 0, 0, 0, 0, 0, 1, 7, 0, 0, 0, 1, 0x6b, 0x33, 0x43, 0xcf,
+        ]
     }
 }
