@@ -400,3 +400,6 @@ pub const LONE_CHUNK: usize = 512 << 10;
 const MERGED_CHUNK: usize = 64 << 10;
 /// Most frames in a run of merged inputs.
 pub const MERGED_FRAMES: usize = 256;
+
+#[cfg(test)]
+mod tests;
