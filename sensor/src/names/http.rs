@@ -23,6 +23,10 @@ use httparse::{EMPTY_HEADER, ParserConfig, Status};
 use crate::names::{Malformed, Name, Parse, Parsed};
 use crate::reader::Reader;
 
+use authority::{host_and_port, split_once};
+
+mod authority;
+
 /// What a request head says of its destination.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Request {
@@ -109,12 +113,6 @@ const MAX_FIELDS: usize = 64;
 const MAX_METHOD: usize = 20;
 /// Shortest method in the registry.
 const MIN_METHOD: usize = 3;
-/// Longest host: that of a domain name as text (RFC 1035 section 2.3.4).
-const MAX_HOST: usize = 255;
-/// Schemes of absolute targets that a proxy forwards as HTTP (RFC 9110 section 4.2, RFC 6455
-/// section 3).
-const SCHEMES: [&[u8]; 4] = [b"http://", b"https://", b"ws://", b"wss://"];
-
 fn has_method_and_target(payload: &[u8]) -> bool {
     let mut letters = payload.iter().take(MAX_METHOD.saturating_add(1));
     let Some(len) = letters.position(|it| !it.is_ascii_uppercase()) else {
@@ -231,51 +229,12 @@ impl<'p> RequestLine<'p> {
         let tunnel = is_connect.then(|| host_and_port(self.target));
         Request {
             host: host.and_then(|it| host_and_port(it).0),
-            absolute: authority(self.target).and_then(|it| host_and_port(it).0),
+            absolute: authority::of_target(self.target).and_then(|it| host_and_port(it).0),
             connect: tunnel.as_ref().and_then(|it| it.0.clone()),
             connect_port: tunnel.and_then(|it| it.1),
             head_len,
         }
     }
-}
-
-/// The authority of a target in absolute form.
-fn authority(target: &[u8]) -> Option<&[u8]> {
-    let behind_scheme = SCHEMES.into_iter().find_map(|scheme| {
-        let (begin, rest) = target.split_at_checked(scheme.len())?;
-        begin.eq_ignore_ascii_case(scheme).then_some(rest)
-    })?;
-    behind_scheme
-        .split(|it| matches!(it, b'/' | b'?' | b'#'))
-        .next()
-}
-
-/// Reads `[userinfo "@"] host [":" port]` (RFC 3986 section 3.2), without the user.
-///
-/// An IPv6 address comes without its brackets. One that has none already has no port.
-fn host_and_port(authority: &[u8]) -> (Option<Name>, Option<u16>) {
-    let authority = authority.trim_ascii();
-    let behind_user = authority.rsplit(|&it| it == b'@').next();
-    let authority = behind_user.unwrap_or(authority);
-    let (host, port) = match authority.strip_prefix(b"[") {
-        Some(literal) => {
-            let (address, rest) = split_once(literal, b']').unwrap_or((literal, b""));
-            (address, rest.strip_prefix(b":").unwrap_or_default())
-        }
-        None => match split_once(authority, b':') {
-            Some((host, port)) if port.iter().all(u8::is_ascii_digit) => (host, port),
-            _ => (authority, &b""[..]),
-        },
-    };
-    let name = (host.len() <= MAX_HOST).then(|| Name::from_text(host));
-    let port = std::str::from_utf8(port).ok();
-    (name.flatten(), port.and_then(|it| it.parse().ok()))
-}
-
-fn split_once(octets: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
-    let len = octets.iter().position(|&it| it == at)?;
-    let (before, from) = octets.split_at_checked(len)?;
-    Some((before, from.get(1..)?))
 }
 
 #[cfg(test)]
@@ -331,47 +290,23 @@ mod tests {
     }
 
     #[test]
-    fn an_absolute_target_names_its_host() {
-        let absolute =
-            |target: &str| done(format!("GET {target} HTTP/1.1\r\n\r\n").as_bytes()).absolute;
-        assert_eq!(absolute("http://a.example/b"), name("a.example"));
-        assert_eq!(absolute("HTTP://A.Example.:80"), name("a.example"));
-        assert_eq!(absolute("https://a.example?b@c"), name("a.example"));
-        assert_eq!(absolute("ws://user:secret@a.example#b"), name("a.example"));
-        assert_eq!(absolute("wss://[2001:DB8::1]:443/"), name("2001:db8::1"));
-        assert_eq!(absolute("http:///b"), None);
-        assert_eq!(absolute("/http://a.example/"), None);
-        assert_eq!(absolute("*"), None);
+    fn an_absolute_target_and_the_host_field_are_told_apart() {
+        let request = done(b"GET http://u@a.example:80/ HTTP/1.1\r\nHost: b.example\r\n\r\n");
+        assert_eq!(request.absolute, name("a.example"));
+        assert_eq!(request.host, name("b.example"));
+        assert_eq!((request.connect, request.connect_port), (None, None));
     }
 
     #[test]
-    fn a_connect_target_is_split_into_host_and_port() {
-        let connect = |target: &str| {
-            let it = done(format!("CONNECT {target} HTTP/1.1\r\n\r\n").as_bytes());
-            (it.connect, it.connect_port)
-        };
-        assert_eq!(connect("a.example:8443"), (name("a.example"), Some(8443)));
-        assert_eq!(connect("a.example"), (name("a.example"), None));
-        assert_eq!(connect("a.example:99999"), (name("a.example"), None));
-        assert_eq!(connect("[::1]:22"), (name("::1"), Some(22)));
-    }
-
-    #[test]
-    fn hosts_are_cut_to_the_name() {
-        let host =
-            |value: &str| done(format!("GET / HTTP/1.1\r\nHost:{value}\r\n\r\n").as_bytes()).host;
-        assert_eq!(host(" a.example \t"), name("a.example"));
-        assert_eq!(host("a.example."), name("a.example"));
-        assert_eq!(host("a.example:"), name("a.example"));
-        assert_eq!(host("user@a.example:80"), name("a.example"));
-        assert_eq!(host("[2001:db8::1]:80"), name("2001:db8::1"));
-        assert_eq!(host("[2001:db8::1"), name("2001:db8::1"));
-        assert_eq!(host("2001:db8::1"), name("2001:db8::1"));
-        assert_eq!(host("192.0.2.1:80"), name("192.0.2.1"));
-        assert_eq!(host(""), None);
-        assert_eq!(host(" "), None);
-        assert_eq!(host(":80"), None);
-        assert_eq!(host(&"a".repeat(256)), None);
+    fn a_target_has_one_form_by_its_method() {
+        let request = done(b"POST http://a.example:80/ HTTP/1.1\r\n\r\n");
+        assert_eq!((request.connect, request.connect_port), (None, None));
+        let request = done(b"CONNECT a.example HTTP/1.1\r\n\r\n");
+        assert_eq!(
+            (request.connect, request.connect_port),
+            (name("a.example"), None)
+        );
+        assert_eq!((request.absolute, request.host), (None, None));
     }
 
     #[test]
