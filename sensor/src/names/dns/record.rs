@@ -158,7 +158,7 @@ impl<'m> Cursor<'m> {
 
     fn name(&mut self) -> Option<WireName<'m>> {
         let start = self.at();
-        name::skip(&mut self.rest)?;
+        self.rest.skip(name::len_in_place(self.rest.rest())?)?;
         Some(WireName::new(self.octets, start))
     }
 
