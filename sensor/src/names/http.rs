@@ -43,8 +43,9 @@ pub struct Request {
     pub head_len: usize,
 }
 
-/// Whether the octets may be the beginning of a request: a method of 3 to 20 capital letters, a
-/// space, and the first octet of a fitting target; or less, if the payload ends before.
+/// Whether the octets may be the beginning of a request: a method of 3 to 20 capital letters
+/// (`RPC_IN_DATA` and `VERSION-CONTROL` are methods too, the M-SEARCH of SSDP is not one), a space,
+/// and the first octet of a fitting target; or less, if the payload ends before.
 ///
 /// Meant to be asked of any payload: it looks at one octet of most.
 #[inline]
@@ -115,7 +116,8 @@ const MAX_METHOD: usize = 20;
 const MIN_METHOD: usize = 3;
 fn has_method_and_target(payload: &[u8]) -> bool {
     let mut letters = payload.iter().take(MAX_METHOD.saturating_add(1));
-    let Some(len) = letters.position(|it| !it.is_ascii_uppercase()) else {
+    let is_letter = |it: &u8| it.is_ascii_uppercase() || matches!(it, b'_' | b'-');
+    let Some(len) = letters.position(|it| !is_letter(it)) else {
         return payload.len() <= MAX_METHOD;
     };
     let Some((method, rest)) = payload.split_at_checked(len) else {
@@ -126,7 +128,7 @@ fn has_method_and_target(payload: &[u8]) -> bool {
         [b' ', first, ..] => method == b"CONNECT" && is_host_begin(*first),
         _ => false,
     };
-    is_fitting && len >= MIN_METHOD
+    is_fitting && len >= MIN_METHOD && method != b"M-SEARCH"
 }
 
 const fn is_host_begin(octet: u8) -> bool {
@@ -441,6 +443,8 @@ mod tests {
             b"POST http://",
             b"PROPFIND /dav",
             b"REPORT /",
+            b"RPC_IN_DATA /rpc",
+            b"VERSION-CONTROL /",
             b"NOTIFY /event",
             b"OPTIONS *",
             b"GET WS://",
