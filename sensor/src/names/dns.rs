@@ -26,8 +26,11 @@
 use crate::names::Malformed;
 use crate::reader::Reader;
 
+use record::Cursor;
+
 pub use name::WireName;
 pub use proof::proves_itself;
+pub use record::{Question, Record, RecordData};
 pub use stream::{TcpMessages, tcp_messages};
 pub use told::MAX_TOLD;
 
@@ -35,6 +38,7 @@ mod name;
 #[cfg(test)]
 mod oracle;
 mod proof;
+mod record;
 #[cfg(test)]
 mod samples;
 mod stream;
@@ -223,56 +227,6 @@ impl<'m> Message<'m> {
     }
 }
 
-/// A question (RFC 1035 section 4.1.2).
-#[derive(Clone, Copy, Debug)]
-pub struct Question<'m> {
-    /// QNAME: the name asked about.
-    pub name: WireName<'m>,
-    /// QTYPE: the record type asked for, known or not.
-    pub qtype: u16,
-    /// QCLASS: [`CLASS_IN`] nearly always.
-    pub qclass: u16,
-}
-
-/// A resource record (RFC 1035 section 4.1.3).
-#[derive(Clone, Copy, Debug)]
-pub struct Record<'m> {
-    /// NAME: what the record is about.
-    pub owner: WireName<'m>,
-    /// TYPE.
-    pub rtype: u16,
-    /// CLASS; in an OPT record the size of UDP payload (RFC 6891 section 6.1.2).
-    pub class: u16,
-    /// TTL in seconds; in an OPT record flags.
-    pub ttl: u32,
-    /// RDATA.
-    pub data: RecordData<'m>,
-}
-
-/// What a record says, for the types of class IN that the sensor uses.
-#[derive(Clone, Copy, Debug)]
-pub enum RecordData<'m> {
-    /// An IPv4 address (RFC 1035 section 3.4.1).
-    A([u8; 4]),
-    /// An IPv6 address (RFC 3596 section 2.2).
-    Aaaa([u8; 16]),
-    /// The name that the owner is an alias of (RFC 1035 section 3.3.1).
-    Cname(WireName<'m>),
-    /// How to reach an HTTPS service (RFC 9460).
-    Https {
-        /// SvcPriority: 0 means that the owner is an alias of the target.
-        priority: u16,
-        /// TargetName: the root means the owner itself.
-        target: WireName<'m>,
-        /// The `ech` parameter: an ECHConfigList (RFC 9848), not looked into.
-        ech: Option<&'m [u8]>,
-    },
-    /// A type or class that is not looked into.
-    Other,
-    /// RDATA has the wrong size or form for its type.
-    Malformed(Malformed),
-}
-
 /// Octets of the header.
 pub const HEADER_LEN: usize = 12;
 /// Opcode of a standard query.
@@ -298,127 +252,10 @@ pub const TYPE_HTTPS: u16 = 65;
 
 const FLAG_QR: u16 = 0x8000;
 const FLAG_TC: u16 = 0x0200;
-/// SvcParamKey of `ech` (RFC 9848 section 4).
-const KEY_ECH: u16 = 5;
-
-/// Reads questions and records, one after the other.
-struct Cursor<'m> {
-    /// The message up to the end of `rest`; pointers lead backwards, so names need no more.
-    octets: &'m [u8],
-    rest: Reader<'m>,
-}
-
-impl<'m> Cursor<'m> {
-    fn behind_header(octets: &'m [u8]) -> Self {
-        let body = octets.get(HEADER_LEN..).unwrap_or_default();
-        Self {
-            octets,
-            rest: Reader::new(body),
-        }
-    }
-
-    fn question(&mut self) -> Result<Question<'m>, Malformed> {
-        let name = self.name().ok_or(Malformed::at("QNAME"))?;
-        let qtype = self.rest.u16().ok_or(Malformed::at("QTYPE"))?;
-        let qclass = self.rest.u16().ok_or(Malformed::at("QCLASS"))?;
-        Ok(Question {
-            name,
-            qtype,
-            qclass,
-        })
-    }
-
-    fn skip_questions(&mut self, count: u16) -> Result<(), Malformed> {
-        for _ in 0..count {
-            self.question()?;
-        }
-        Ok(())
-    }
-
-    fn record(&mut self) -> Result<Record<'m>, Malformed> {
-        let owner = self.name().ok_or(Malformed::at("NAME"))?;
-        let rtype = self.rest.u16().ok_or(Malformed::at("TYPE"))?;
-        let class = self.rest.u16().ok_or(Malformed::at("CLASS"))?;
-        let ttl = self.rest.u32().ok_or(Malformed::at("TTL"))?;
-        let len = self.rest.u16().ok_or(Malformed::at("RDLENGTH"))?;
-        let rdata = self
-            .rest
-            .sub(usize::from(len))
-            .ok_or(Malformed::at("RDATA"))?;
-        let data = Self {
-            octets: self.octets.get(..self.at()).unwrap_or_default(),
-            rest: rdata,
-        };
-        Ok(Record {
-            owner,
-            rtype,
-            class,
-            ttl,
-            data: data.record_data(rtype, class),
-        })
-    }
-
-    /// Reads what is left as RDATA.
-    fn record_data(self, rtype: u16, class: u16) -> RecordData<'m> {
-        if class != CLASS_IN {
-            return RecordData::Other;
-        }
-        let data = match rtype {
-            TYPE_A => self.rest.rest().try_into().ok().map(RecordData::A),
-            TYPE_AAAA => self.rest.rest().try_into().ok().map(RecordData::Aaaa),
-            TYPE_CNAME => self.cname(),
-            TYPE_HTTPS => self.https(),
-            _ => Some(RecordData::Other),
-        };
-        data.unwrap_or(RecordData::Malformed(Malformed::at("RDATA")))
-    }
-
-    fn cname(mut self) -> Option<RecordData<'m>> {
-        let target = self.name()?;
-        self.rest.is_empty().then_some(RecordData::Cname(target))
-    }
-
-    /// RFC 9460 section 2.2: keys rise strictly, and the last value ends where RDATA does.
-    fn https(mut self) -> Option<RecordData<'m>> {
-        let priority = self.rest.u16()?;
-        let target = self.name()?;
-        let mut ech = None;
-        let mut last_key = None;
-        while !self.rest.is_empty() {
-            let key = self.rest.u16()?;
-            let value = self.rest.sub_u16()?;
-            if last_key >= Some(key) {
-                return None;
-            }
-            last_key = Some(key);
-            if key == KEY_ECH {
-                ech = Some(value.rest());
-            }
-        }
-        Some(RecordData::Https {
-            priority,
-            target,
-            ech,
-        })
-    }
-
-    fn name(&mut self) -> Option<WireName<'m>> {
-        let start = self.at();
-        name::skip(&mut self.rest)?;
-        Some(WireName::new(self.octets, start))
-    }
-
-    /// Where reading goes on.
-    const fn at(&self) -> usize {
-        self.octets.len().saturating_sub(self.rest.len())
-    }
-}
 
 #[cfg(test)]
 mod tests {
-    use super::samples::{
-        ALL, QUERY_WITH_EDNS, RESPONSE_AAAA, RESPONSE_CNAME_A, RESPONSE_HTTPS, RESPONSE_NXDOMAIN,
-    };
+    use super::samples::{ALL, QUERY_WITH_EDNS, RESPONSE_CNAME_A, RESPONSE_NXDOMAIN};
     use super::*;
 
     #[test]
@@ -475,46 +312,6 @@ mod tests {
     }
 
     #[test]
-    fn an_https_record_holds_its_ech_parameter() {
-        let record = only_answer(RESPONSE_HTTPS);
-        let RecordData::Https {
-            priority,
-            target,
-            ech,
-        } = record.data
-        else {
-            panic!("{record:?}");
-        };
-        assert_eq!(priority, 1);
-        assert!(target.is_root());
-        assert_eq!(ech, Some(&[0xfe, 0x0d, 0, 0][..]));
-    }
-
-    #[test]
-    fn https_parameters_must_rise_and_end_with_the_data() {
-        let data_len = RESPONSE_HTTPS.len() - 18;
-        let with_parameters = |parameters: &[u8]| {
-            let mut octets = RESPONSE_HTTPS[..data_len + 3].to_vec();
-            octets[data_len - 1] = u8::try_from(3 + parameters.len()).unwrap();
-            octets.extend_from_slice(parameters);
-            matches!(only_answer(&octets).data, RecordData::Https { .. })
-        };
-        assert!(with_parameters(b""));
-        assert!(with_parameters(b"\0\x02\0\0\0\x03\0\x02\x01\xbb"));
-        assert!(!with_parameters(b"\0\x03\0\x02\x01\xbb\0\x02\0\0"));
-        assert!(!with_parameters(b"\0\x02\0\0\0\x02\0\0"));
-        assert!(!with_parameters(b"\0\x03\0\x03\x01\xbb"));
-        assert!(!with_parameters(b"\0\x03\0"));
-    }
-
-    #[test]
-    fn an_aaaa_record_holds_its_address() {
-        let address = [0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
-        let data = only_answer(RESPONSE_AAAA).data;
-        assert!(matches!(data, RecordData::Aaaa(it) if it == address));
-    }
-
-    #[test]
     fn a_name_that_does_not_exist_has_no_answer() {
         let response = message(RESPONSE_NXDOMAIN).unwrap();
         assert!(response.is_response());
@@ -540,26 +337,6 @@ mod tests {
         let (names, outcome) = told(&octets);
         assert_eq!(names, ["www.example.com", "cdn.example.net"]);
         assert_eq!(outcome, Err(Malformed::at("RDATA")));
-    }
-
-    #[test]
-    fn a_cname_target_must_fill_its_data() {
-        let mut octets = RESPONSE_CNAME_A.to_vec();
-        octets[44] = 0x12;
-        let alias = message(&octets).unwrap().answers().next().unwrap();
-        assert!(matches!(alias.unwrap().data, RecordData::Malformed(_)));
-        octets[44] = 0x10;
-        let alias = message(&octets).unwrap().answers().next().unwrap();
-        assert!(matches!(alias.unwrap().data, RecordData::Malformed(_)));
-    }
-
-    #[test]
-    fn addresses_of_other_classes_are_not_addresses() {
-        let mut octets = RESPONSE_AAAA.to_vec();
-        let class = octets.len() - 16 - 7;
-        assert_eq!(octets[class], 1);
-        octets[class] = 3;
-        assert!(matches!(only_answer(&octets).data, RecordData::Other));
     }
 
     #[test]
@@ -628,13 +405,6 @@ mod tests {
                 }
             }
         }
-    }
-
-    fn only_answer(octets: &[u8]) -> Record<'_> {
-        let mut answers = message(octets).unwrap().answers();
-        let record = answers.next().unwrap().unwrap();
-        assert!(answers.next().is_none());
-        record
     }
 
     fn text(name: WireName<'_>) -> Result<String, Malformed> {

@@ -1,8 +1,8 @@
 //! Names inside a message: labels and compression pointers (RFC 1035 sections 3.1 and 4.1.4).
 //!
-//! The octets of a name are gathered in a buffer on the stack, with dots in place of the lengths,
-//! then put into lower case and checked sixteen at a time. A name that needs escapes is rare and
-//! is written label by label.
+//! The octets of an ordinary name are gathered in a buffer on the stack, with dots in place of the
+//! lengths, then put into lower case and checked sixteen at a time. Any other name is written, or
+//! refused, label by label.
 
 use std::fmt;
 
@@ -40,12 +40,13 @@ impl<'m> WireName<'m> {
     /// Writes the name behind `text`, which keeps its contents if the name is malformed.
     pub(super) fn append_to(&self, text: &mut String) -> Result<(), Malformed> {
         let mut buffer = Buffer([0; BUFFER_LEN]);
-        let gathered = self.gather(&mut buffer)?;
-        match buffer.plain_text(gathered) {
-            Some(plain) => text.push_str(plain),
-            None => self.append_escaped(text),
+        match buffer.plain_text(*self) {
+            Some(plain) => {
+                text.push_str(plain);
+                Ok(())
+            }
+            None => self.append_by_label(text),
         }
-        Ok(())
     }
 
     /// The name as owned text; `None` if it is malformed or the root.
@@ -83,44 +84,13 @@ impl<'m> WireName<'m> {
         }
     }
 
-    /// Copies the labels of the name into the buffer, a dot in place of each length.
-    fn gather(&self, buffer: &mut Buffer) -> Result<Gathered, Malformed> {
-        let mut gathered = Gathered { len: 0, labels: 0 };
-        let mut segment = self.start;
-        for _ in 0..=MAX_POINTERS {
-            let source = self.message.get(segment..).unwrap_or_default();
-            let room = buffer.room(gathered.len);
-            let octets = copy_beginning(source, room);
-            let mut at = 0_usize;
-            let [high, low] = loop {
-                let octet = octets.get_mut(at).ok_or(Malformed::at("name"))?;
-                match *octet {
-                    0 => {
-                        gathered.len = gathered.len.wrapping_add(at);
-                        return Ok(gathered);
-                    }
-                    len @ 1..=MAX_LABEL => {
-                        *octet = b'.';
-                        at = at.wrapping_add(1).wrapping_add(usize::from(len));
-                        gathered.labels = gathered.labels.wrapping_add(1);
-                    }
-                    POINTER.. => {
-                        let pointer = source.get(at..).unwrap_or_default().first_chunk();
-                        break *pointer.ok_or(Malformed::at("pointer"))?;
-                    }
-                    _ => return Err(Malformed::at("label")),
-                }
-            };
-            gathered.len = gathered.len.wrapping_add(at);
-            segment = backwards(target(high, low), segment)?;
-        }
-        Err(Malformed::at("pointer"))
-    }
-
+    /// Does what [`Self::append_to`] does, for any name.
     #[cold]
-    fn append_escaped(&self, text: &mut String) {
-        for (number, label) in self.labels().flatten().enumerate() {
-            if number > 0 {
+    fn append_by_label(&self, text: &mut String) -> Result<(), Malformed> {
+        let start = text.len();
+        for label in self.labels() {
+            let label = label.inspect_err(|_| text.truncate(start))?;
+            if text.len() > start {
                 text.push('.');
             }
             for &octet in label {
@@ -131,6 +101,7 @@ impl<'m> WireName<'m> {
                 }
             }
         }
+        Ok(())
     }
 
     /// Most octets of a name, lengths and root included (RFC 1035 section 2.3.4).
@@ -147,13 +118,15 @@ impl fmt::Debug for WireName<'_> {
     }
 }
 
-/// Reads over a name, as far as it stands in one place.
-pub(super) fn skip(reader: &mut Reader<'_>) -> Option<()> {
+/// Octets of the name that `octets` begin with, as far as it stands in one place; `None` if its end
+/// is missing.
+pub(super) fn len_in_place(octets: &[u8]) -> Option<usize> {
+    let mut at = 0_usize;
     loop {
-        match reader.u8()? {
-            0 => return Some(()),
-            len @ 1..=MAX_LABEL => reader.skip(usize::from(len))?,
-            POINTER.. => return reader.skip(1),
+        match *octets.get(at)? {
+            0 => return Some(at.wrapping_add(1)),
+            len @ 1..=MAX_LABEL => at = at.wrapping_add(1).wrapping_add(usize::from(len)),
+            POINTER.. => return Some(at.wrapping_add(2)),
             _ => return None,
         }
     }
@@ -213,47 +186,66 @@ impl<'m> Iterator for Labels<'m> {
     }
 }
 
-/// What has been gathered of a name.
-#[derive(Clone, Copy)]
-struct Gathered {
-    /// Octets, without the root.
-    len: usize,
-    /// Labels.
-    labels: usize,
-}
-
-/// Room for a name. The dot of the first label stands at [`FIRST_DOT`], so that text starts at a
-/// multiple of sixteen, and zeros can follow the longest text.
+/// Room for a name of ordinary length. The dot before the first label stands at [`FIRST_DOT`], so
+/// that text starts at a multiple of sixteen; behind the text there is room for a chunk of zeros.
 #[repr(align(16))]
 struct Buffer([u8; BUFFER_LEN]);
 
 impl Buffer {
-    /// Where a name goes on after `len` octets; it ends where the longest name does.
-    fn room(&mut self, len: usize) -> &mut [u8] {
-        let end = FIRST_DOT.wrapping_add(WireName::MAX_LEN);
-        self.0
-            .get_mut(FIRST_DOT.wrapping_add(len)..end)
-            .unwrap_or_default()
-    }
-
-    /// The text of the name, in lower case; `None` if some octet of it has to be escaped.
-    fn plain_text(&mut self, name: Gathered) -> Option<&str> {
-        let Some(len) = name.len.checked_sub(1) else {
+    /// The text of a name; `None` if some octet has to be escaped, if the name is long, or if
+    /// anything is wrong with it.
+    fn plain_text(&mut self, name: WireName<'_>) -> Option<&str> {
+        let (len, labels) = self.gather(name)?;
+        // Without the dot before the first label.
+        let Some(len) = len.checked_sub(1) else {
             return Some("");
         };
         let text = self.0.get_mut(FIRST_DOT.wrapping_add(1)..)?;
-        text.get_mut(len..len.wrapping_add(CHUNK))?.fill(0);
-        let chunks = len.div_ceil(CHUNK);
+        *text.get_mut(len..)?.first_chunk_mut()? = [0; CHUNK];
+        let chunks = text.as_chunks_mut().0.get_mut(..len.div_ceil(CHUNK))?;
         let mut marks = 0_usize;
-        for chunk in text.as_chunks_mut().0.iter_mut().take(chunks) {
+        for chunk in chunks.iter_mut() {
             marks = marks.wrapping_add(usize::from(lower_and_count_marks(chunk)));
         }
         // The dots between labels and the zeros behind the text are marks; more is in a label.
-        let padding = chunks.wrapping_mul(CHUNK).wrapping_sub(len);
-        if marks != name.labels.wrapping_add(padding).wrapping_sub(1) {
+        let padded = chunks.as_flattened();
+        let padding = padded.len().wrapping_sub(len);
+        if marks != labels.wrapping_add(padding).wrapping_sub(1) {
             return None;
         }
-        std::str::from_utf8(text.get(..len)?).ok()
+        // Whole chunks are checked many octets at a time, single octets are not.
+        std::str::from_utf8(padded).ok()?.get(..len)
+    }
+
+    /// Copies the labels of a name, with a dot in place of each length. Gives the number of octets
+    /// and of labels.
+    fn gather(&mut self, name: WireName<'_>) -> Option<(usize, usize)> {
+        let mut len = 0_usize;
+        let mut labels = 0_usize;
+        let mut segment = name.start;
+        for _ in 0..=MAX_PLAIN_POINTERS {
+            let source = name.message.get(segment..)?;
+            let room = self.0.get_mut(FIRST_DOT.wrapping_add(len)..LAST_DOT)?;
+            let octets = copy_beginning(source, room)?;
+            let mut at = 0_usize;
+            loop {
+                let octet = octets.get_mut(at)?;
+                match *octet {
+                    0 => return Some((len.wrapping_add(at), labels)),
+                    label @ 1..=MAX_LABEL => {
+                        *octet = b'.';
+                        at = at.wrapping_add(1).wrapping_add(usize::from(label));
+                        labels = labels.wrapping_add(1);
+                    }
+                    POINTER.. => break,
+                    _ => return None,
+                }
+            }
+            let &[high, low] = source.get(at..)?.first_chunk()?;
+            len = len.wrapping_add(at);
+            segment = backwards(target(high, low), segment).ok()?;
+        }
+        None
     }
 }
 
@@ -269,11 +261,11 @@ fn lower_and_count_marks(chunk: &mut [u8; CHUNK]) -> u8 {
 }
 
 /// Fills the beginning of `room` from that of `source`, and gives what was filled.
-fn copy_beginning<'r>(source: &[u8], room: &'r mut [u8]) -> &'r mut [u8] {
+fn copy_beginning<'r>(source: &[u8], room: &'r mut [u8]) -> Option<&'r mut [u8]> {
     let len = source.len().min(room.len());
-    let filled = room.get_mut(..len).unwrap_or_default();
-    filled.copy_from_slice(source.get(..len).unwrap_or_default());
-    filled
+    let filled = room.get_mut(..len)?;
+    filled.copy_from_slice(source.get(..len)?);
+    Some(filled)
 }
 
 /// Where a pointer of these two octets leads.
@@ -297,9 +289,14 @@ const POINTER: u8 = 0xc0;
 /// A name has at most 127 labels, so more pointers are of no use. Without the bound, a message
 /// full of pointers to each other would cost the square of its length.
 const MAX_POINTERS: usize = 127;
+/// Real messages need one, or two behind a CNAME.
+const MAX_PLAIN_POINTERS: usize = 4;
 const FIRST_DOT: usize = CHUNK - 1;
+/// Behind the last octet of a name; most names are much shorter than the 96 octets before it.
+const LAST_DOT: usize = BUFFER_LEN - CHUNK;
+/// Small enough to be cleared without a call, which happens for each name.
+const BUFFER_LEN: usize = 8 * CHUNK;
 const CHUNK: usize = 16;
-const BUFFER_LEN: usize = CHUNK + 256 + CHUNK;
 
 #[cfg(test)]
 mod tests {
@@ -465,9 +462,9 @@ mod tests {
             let labels: Result<Vec<_>, _> = name.labels().collect();
             prop_assert_eq!(written.is_ok(), labels.is_ok());
             if let Ok(labels) = labels {
-                let mut escaped = String::new();
-                name.append_escaped(&mut escaped);
-                prop_assert_eq!(text, escaped);
+                let mut by_label = String::new();
+                prop_assert_eq!(name.append_by_label(&mut by_label), Ok(()));
+                prop_assert_eq!(text, by_label);
                 prop_assert_eq!(name.is_root(), labels.is_empty());
             }
         }

@@ -10,8 +10,9 @@ use super::{
 /// That is: a standard query or its response; exactly one question, of class IN and a type in use,
 /// about a name of at least two labels of letters, digits, hyphens and underscores under an
 /// alphabetic top label; a query holds nothing else but two additional records at most; every
-/// record can be read; and the message ends with the last octet. So NetBIOS name queries, LLMNR's
-/// single labels and other protocols are not taken for DNS; some odd DNS is missed.
+/// record can be read; and the message ends with the last octet. So NetBIOS name queries, single
+/// labels and other protocols are not taken for DNS; some odd DNS is missed. Longer names of mDNS
+/// and LLMNR cannot be told from DNS: ports 5353 and 5355 are for the caller to leave out.
 ///
 /// Octets of any other kind mostly cost no more than a look at the header.
 #[must_use]
