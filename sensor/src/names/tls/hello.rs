@@ -144,6 +144,9 @@ fn host_name(mut data: Reader<'_>) -> Result<Option<Name>, Malformed> {
             return Err(Malformed::at("server_name_list"));
         };
         if name_type == HOST_NAME {
+            if name.len() > MAX_HOST_NAME {
+                return Err(Malformed::at("HostName"));
+            }
             return Ok(Name::from_text(name.rest()));
         }
     }
@@ -218,6 +221,9 @@ const MAX_SESSION_ID: u8 = 32;
 const SERVER_NAME: u16 = 0;
 /// Name type of a `host_name` (RFC 6066 section 3).
 const HOST_NAME: u8 = 0;
+/// Octets of the longest host name. No domain name is longer (RFC 1035 section 2.3.4), and nothing
+/// else bounds what one hello can make the sensor remember.
+const MAX_HOST_NAME: usize = 255;
 /// Extension type of `encrypted_client_hello` (RFC 9849 section 5).
 const ENCRYPTED_CLIENT_HELLO: u16 = 0xfe0d;
 /// `ECHClientHelloType` of the hello that is on the wire.
@@ -281,6 +287,15 @@ mod tests {
             name_in(&Hello::bare().extension(0, &odd)),
             Ok(Some("a\\255\\032b".into()))
         );
+    }
+
+    #[test]
+    fn a_name_longer_than_any_domain_name_is_malformed() {
+        let longest = "x".repeat(255);
+        let hello = Hello::bare().server_name(&longest);
+        assert_eq!(name_in(&hello), Ok(Some(longest.clone())));
+        let hello = Hello::bare().server_name(&format!("{longest}x"));
+        assert_eq!(name_in(&hello), Err(Malformed::at("HostName")));
     }
 
     #[test]
