@@ -169,7 +169,7 @@ impl Attempt {
     fn advance(&mut self, packet: &Initial<'_>, scratch: &mut Vec<u8>) -> Option<Outcome> {
         let payload = self.keys.open(packet, scratch)?;
         let mut has_crypto = false;
-        for (offset, octets) in CryptoFrames::new(payload) {
+        for (offset, octets) in CryptoFrames::new(payload, packet.rules.crypto_frame) {
             // A hello that lies in one frame is read where it is.
             if offset == 0 && self.crypto.is_empty() {
                 match read(octets) {

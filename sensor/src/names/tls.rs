@@ -308,6 +308,27 @@ mod tests {
     }
 
     #[test]
+    fn a_verdict_stands_however_the_stream_goes_on() {
+        let message = Hello::bare().extension(0x17, &[]).server_name(NAME).ech(0);
+        let message = message.message();
+        let (one, two) = message.split_at(70);
+        let stream = [record(one), record(two)].concat();
+        for at in 0..stream.len() {
+            for octet in 0..=255 {
+                let mut mutated = stream.clone();
+                mutated[at] = octet;
+                let whole = client_hello(&mutated);
+                for end in [at + 1, usize::midpoint(at + 1, stream.len())] {
+                    match client_hello(&mutated[..end]) {
+                        Ok(Parse::Incomplete) => {}
+                        early => assert_eq!(early, whole, "octet {at} as {octet:#x}, {end} seen"),
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_server_is_known_by_what_it_says_first() {
         assert!(is_server_handshake(&[0x16, 3, 3, 0, 0x7a, 2, 0, 0]));
         assert!(is_server_handshake(&[0x15, 3, 1, 0, 2, 2, 40]));

@@ -17,12 +17,15 @@ use crate::reader::Reader;
 /// and at what Initials may not hold.
 pub(super) struct CryptoFrames<'a> {
     rest: Reader<'a>,
+    crypto_frame: u8,
 }
 
 impl<'a> CryptoFrames<'a> {
-    pub(super) const fn new(payload: &'a [u8]) -> Self {
+    /// `crypto_frame` is the frame type that the version gives CRYPTO frames.
+    pub(super) const fn new(payload: &'a [u8], crypto_frame: u8) -> Self {
         Self {
             rest: Reader::new(payload),
+            crypto_frame,
         }
     }
 }
@@ -45,7 +48,7 @@ impl<'a> Iterator for CryptoFrames<'a> {
                         varint(&mut self.rest)?;
                     }
                 }
-                CRYPTO => {
+                kind if kind == self.crypto_frame => {
                     let offset = varint(&mut self.rest)?;
                     let len = usize::try_from(varint(&mut self.rest)?).ok()?;
                     return Some((offset, self.rest.take(len)?));
@@ -75,10 +78,10 @@ const PADDING: u8 = 0x00;
 const PING: u8 = 0x01;
 const ACK: u8 = 0x02;
 const ACK_ECN: u8 = 0x03;
-const CRYPTO: u8 = 0x06;
 
 #[cfg(test)]
 mod tests {
+    use super::super::version::CRYPTO;
     use super::*;
 
     #[test]
@@ -94,7 +97,7 @@ mod tests {
             &[0, 0],
         ]
         .concat();
-        let frames: Vec<_> = CryptoFrames::new(&payload).collect();
+        let frames: Vec<_> = CryptoFrames::new(&payload, CRYPTO).collect();
         assert_eq!(frames, [(5, &b"ab"[..]), (0, b"c")]);
     }
 
@@ -102,17 +105,24 @@ mod tests {
     fn a_frame_that_initials_may_not_hold_ends_them() {
         for frame in [0x04, 0x08, 0x1c, 0x1d, 0x1e, 0x40, 0xff] {
             let payload = [6, 0, 1, b'a', frame, 6, 1, 1, b'b'];
-            let frames: Vec<_> = CryptoFrames::new(&payload).collect();
+            let frames: Vec<_> = CryptoFrames::new(&payload, CRYPTO).collect();
             assert_eq!(frames, [(0, &b"a"[..])], "frame {frame:#x}");
         }
     }
 
     #[test]
+    fn the_type_of_crypto_frames_is_that_of_the_version() {
+        let payload = [0, 8, 0, 1, b'a', 6, 1, 1, b'b'];
+        let frames: Vec<_> = CryptoFrames::new(&payload, 8).collect();
+        assert_eq!(frames, [(0, &b"a"[..])]);
+    }
+
+    #[test]
     fn a_frame_that_breaks_off_is_left_out() {
         let payload = [6, 0, 1, b'a', 2, 9, 0, 0, 0, 6, 1, 2, b'b', b'c'];
-        let whole = CryptoFrames::new(&payload).count();
+        let whole = CryptoFrames::new(&payload, CRYPTO).count();
         for len in 0..payload.len() {
-            let frames: Vec<_> = CryptoFrames::new(&payload[..len]).collect();
+            let frames: Vec<_> = CryptoFrames::new(&payload[..len], CRYPTO).collect();
             assert_eq!(frames.len(), usize::from(len >= 4), "{len} octets");
         }
         assert_eq!(whole, 2);
@@ -121,6 +131,6 @@ mod tests {
     #[test]
     fn a_huge_count_of_ack_ranges_ends_with_the_octets() {
         let payload = [&[2, 0, 0, 0xff][..], &[0xff; 7], &[0; 900]].concat();
-        assert_eq!(CryptoFrames::new(&payload).count(), 0);
+        assert_eq!(CryptoFrames::new(&payload, CRYPTO).count(), 0);
     }
 }

@@ -33,6 +33,8 @@ pub(super) struct Rules {
     /// Packet type of an Initial. The others follow it, wrapping, in the same order in all
     /// versions.
     initial_type: u8,
+    /// Frame type of CRYPTO frames.
+    pub(super) crypto_frame: u8,
 }
 
 impl Rules {
@@ -53,10 +55,12 @@ impl Rules {
             _ => return None,
         };
         let is_second = matches!(number, 0x6b33_43cf | 0x709a_50c4);
+        let is_google = matches!(number, T050_NUMBER | T051_NUMBER);
         Some(Self {
             version,
             protection,
             initial_type: u8::from(is_second),
+            crypto_frame: if is_google { GOOGLE_CRYPTO } else { CRYPTO },
         })
     }
 
@@ -209,6 +213,10 @@ static T051: Protection = Protection {
     labels: &LABELS_V1,
 };
 
+/// Frame type of CRYPTO frames (RFC 9000 section 19.6).
+pub(super) const CRYPTO: u8 = 0x06;
+/// The same in Google's versions, as Wireshark's `packet-quic.c` has it.
+const GOOGLE_CRYPTO: u8 = 0x08;
 /// "T050".
 const T050_NUMBER: u32 = 0x5430_3530;
 /// "T051".
