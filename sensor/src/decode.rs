@@ -8,7 +8,23 @@ use crate::host::Address;
 use crate::names::{Endpoint, Transport};
 use crate::time::Timestamp;
 
+pub use counts::{DecodeCounts, Defragmented};
+pub use decoder::Decoder;
+pub use outcome::{
+    Closed, DecodeError, Decoded, Encapsulation, Layer, MAX_ENCAPSULATIONS, Skipped,
+};
+
+mod counts;
+mod decoder;
+mod fragments;
+mod link;
+mod network;
+mod outcome;
+mod span;
+mod transport;
+mod tunnel;
 pub mod walk;
+mod wireless;
 
 /// A decoded packet with the innermost addresses.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -12,7 +12,7 @@
     )
 )]
 
-use super::{Packet, TcpFlags, TcpHeader, TransportHeader};
+use super::{Packet, TransportHeader, transport};
 use crate::frame::{Frame, LinkType};
 use crate::host::Address;
 
@@ -46,10 +46,15 @@ pub fn walk<'a>(frame: &Frame<'a>) -> Option<Packet<'a>> {
     // Octets after the declared end are padding of the link.
     let payload = header.payload.get(..declared).unwrap_or(header.payload);
     let (transport, payload, declared) = match header.protocol {
-        PROTOCOL_TCP => tcp(payload, declared)?,
-        PROTOCOL_UDP => udp(payload, declared)?,
+        PROTOCOL_TCP => transport::tcp(payload, declared).ok()?,
+        PROTOCOL_UDP => transport::udp(payload, declared).ok()?,
         _ => return None,
     };
+    if let TransportHeader::Udp { src_port, dst_port } = transport
+        && is_tunnel(src_port, dst_port)
+    {
+        return None;
+    }
     Some(Packet {
         at: frame.at,
         src: header.src,
@@ -158,68 +163,16 @@ fn ipv6(octets: &[u8]) -> Option<Ip<'_>> {
     })
 }
 
-/// Reads a TCP header (RFC 9293 section 3.1); gives it, the payload and the length declared for it.
-fn tcp(octets: &[u8], declared: usize) -> Option<(TransportHeader, &[u8], usize)> {
-    let (fixed, _) = octets.split_first_chunk::<20>()?;
-    let &[
-        s0,
-        s1,
-        d0,
-        d1,
-        q0,
-        q1,
-        q2,
-        q3,
-        a0,
-        a1,
-        a2,
-        a3,
-        data_offset,
-        flags,
-        ..,
-    ] = fixed;
-    let header_len = usize::from(data_offset >> 4).checked_mul(4)?;
-    if header_len < 20 {
-        return None;
-    }
-    let declared = declared.checked_sub(header_len)?;
-    let header = TcpHeader {
-        src_port: u16::from_be_bytes([s0, s1]),
-        dst_port: u16::from_be_bytes([d0, d1]),
-        seq: u32::from_be_bytes([q0, q1, q2, q3]),
-        ack: u32::from_be_bytes([a0, a1, a2, a3]),
-        flags: TcpFlags(flags),
-    };
-    let payload = octets.get(header_len..).unwrap_or_default();
-    Some((TransportHeader::Tcp(header), payload, declared))
-}
-
-/// Reads a UDP header (RFC 768); gives it, the payload and the length declared for it.
-fn udp(octets: &[u8], declared: usize) -> Option<(TransportHeader, &[u8], usize)> {
-    let (&[s0, s1, d0, d1, len_high, len_low, _, _], payload) = octets.split_first_chunk::<8>()?;
-    let src_port = u16::from_be_bytes([s0, s1]);
-    let dst_port = u16::from_be_bytes([d0, d1]);
-    if is_tunnel(src_port, dst_port) {
-        return None;
-    }
-    let in_ip = declared.checked_sub(8)?;
-    // Zero stands for a length that does not fit the field (RFC 2675 section 4).
-    let declared = match usize::from(u16::from_be_bytes([len_high, len_low])) {
-        0 => in_ip,
-        len => len.checked_sub(8)?.min(in_ip),
-    };
-    let payload = payload.get(..declared).unwrap_or(payload);
-    Some((
-        TransportHeader::Udp { src_port, dst_port },
-        payload,
-        declared,
-    ))
-}
-
 /// Octets of the frame that the capture did not keep.
 pub(super) fn cut(frame: &Frame<'_>) -> usize {
     let wire_len = usize::try_from(frame.wire_len).unwrap_or(usize::MAX);
     wire_len.saturating_sub(frame.bytes.len())
+}
+
+/// Whether an Ethernet frame has two VLAN tags or more.
+pub(super) fn has_two_tags(frame: &Frame<'_>) -> bool {
+    let second = frame.bytes.get(16..).and_then(|it| it.first_chunk());
+    second.is_some_and(|it| is_vlan_tag(u16::from_be_bytes(*it)))
 }
 
 /// Whether an EtherType announces a VLAN tag.
@@ -231,7 +184,7 @@ pub(super) const fn is_vlan_tag(ether_type: u16) -> bool {
 }
 
 /// Whether one of the ports is one of [`TUNNEL_PORTS`].
-fn is_tunnel(src_port: u16, dst_port: u16) -> bool {
+pub(super) fn is_tunnel(src_port: u16, dst_port: u16) -> bool {
     // No early exit: so it becomes two vector comparisons.
     TUNNEL_PORTS
         .iter()
@@ -266,6 +219,7 @@ mod tests {
     use etherparse::{NetSlice, PacketBuilder, SlicedPacket, TransportSlice};
 
     use super::*;
+    use crate::decode::{TcpFlags, TcpHeader};
     use crate::time::Timestamp;
 
     fn frame(link: LinkType, bytes: &[u8]) -> Frame<'_> {
