@@ -21,10 +21,20 @@ use crate::signature::{Example, Signature, SignatureId, Vendor, VendorId};
 pub use crate::service::Service;
 
 /// The packs that are compiled in, by the names of their files.
-const BUILTIN: &[(&str, &str)] = &[(
-    "kaspersky.toml",
-    include_str!("../data/packs/kaspersky.toml"),
-)];
+const BUILTIN: &[(&str, &str)] = &[
+    (
+        "bytedance.toml",
+        include_str!("../data/packs/bytedance.toml"),
+    ),
+    (
+        "hikvision.toml",
+        include_str!("../data/packs/hikvision.toml"),
+    ),
+    (
+        "kaspersky.toml",
+        include_str!("../data/packs/kaspersky.toml"),
+    ),
+];
 
 /// Most packs of a catalogue.
 pub const MAX_PACKS: usize = 256;

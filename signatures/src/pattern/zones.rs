@@ -72,7 +72,7 @@ mod tests {
     fn every_zone_is_found_and_names_below_are_not() {
         for zone in PUBLIC.iter().chain(SHARED) {
             assert!(is_shared(zone), "{zone}");
-            assert!(!is_shared(&format!("vendor.{zone}")) || SHARED.contains(zone));
+            assert!(!is_shared(&format!("vendor.{zone}")), "{zone}");
         }
     }
 }
