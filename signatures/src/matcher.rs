@@ -391,3 +391,6 @@ fn piece<T>(all: &[T], span: Span) -> &[T] {
     all.get(start..start + span.len as usize)
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;
