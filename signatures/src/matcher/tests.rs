@@ -375,6 +375,20 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn the_last_two_labels_start_after_the_dot_before_the_last(
+        name in prop_oneof!["[a.]{0,40}", "[-./a]{0,20}", ".{0,20}"],
+    ) {
+        let labels: Vec<&str> = name.split('.').collect();
+        let expected = match labels.as_slice() {
+            [.., a, b] => Some(name.len() - a.len() - b.len() - 1),
+            _ => None,
+        };
+        prop_assert_eq!(last_two_labels(name.as_bytes()), expected);
+    }
+}
+
 #[test]
 fn every_suffix_of_a_pattern_has_one_node() {
     let matcher = matcher(&[
