@@ -2,6 +2,7 @@
 
 pub mod decode;
 pub mod detection;
+pub mod export;
 pub mod findings;
 pub mod frame;
 pub mod host;
