@@ -1,21 +1,204 @@
 //! The compiled catalogue of all loaded packs.
+//!
+//! Which signature claims a name, where several could: an exact pattern goes before a glob, and a
+//! glob before a suffix. Of two globs, and of two suffixes, the one with the longer fixed part goes
+//! first; of globs under the same fixed part, the one with more literal octets in its first label.
+//! Of signatures with the same pattern, one that is limited to ports goes before one that is not.
+//!
+//! A signature limited to ports takes part only where the port fits. A question in DNS has no
+//! port: there all signatures without limits are asked first, whatever they match by, and those
+//! with limits only if none of the others claims the name. So a limited signature never says more
+//! of a question than is known, and a name that only it knows is still claimed.
 
-use crate::signature::{Signature, SignatureId, Vendor, VendorId};
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use crate::matcher::{Matcher, Rule};
+use crate::pack::{self, Entry, Pack, PackError};
+use crate::signature::{Example, Signature, SignatureId, Vendor, VendorId};
+
+pub use crate::service::Service;
+
+/// The packs that are compiled in, by the names of their files.
+const BUILTIN: &[(&str, &str)] = &[(
+    "kaspersky.toml",
+    include_str!("../data/packs/kaspersky.toml"),
+)];
+
+/// Most packs of a catalogue.
+pub const MAX_PACKS: usize = 256;
+/// Most patterns of a catalogue, with braces expanded.
+pub const MAX_PATTERNS: usize = 4_000_000;
 
 /// All loaded signatures, compiled for matching. Immutable once made; share it in an `Arc`.
 #[derive(Debug, Default)]
 pub struct Catalogue {
+    packs: Vec<PackInfo>,
     vendors: Vec<Vendor>,
     signatures: Vec<Signature>,
+    matcher: Matcher,
+}
+
+/// What a catalogue is loaded on top of.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Base {
+    /// The packs that are compiled in.
+    #[default]
+    Builtin,
+    /// No packs.
+    Empty,
+}
+
+/// A loaded pack.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PackInfo {
+    /// Its id, which is that of its vendor.
+    pub id: String,
+    /// Its vendor.
+    pub vendor: VendorId,
+    /// Its version.
+    pub version: String,
+    /// Its date, as `2026-01-31`.
+    pub date: String,
+    /// What it is about.
+    pub description: String,
+    /// How many signatures it has, disabled ones included.
+    pub signatures: usize,
+    /// Names that look like the vendor's, and that no signature of the pack claims.
+    pub lookalikes: Vec<Example>,
+}
+
+/// Why packs could not be loaded from a directory.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The directory, or a file in it, cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// What could not be read.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The packs are wrong; shown with one line for each error.
+    #[error("{}", lines(.0))]
+    Packs(Vec<PackError>),
+}
+
+fn lines(errors: &[PackError]) -> String {
+    errors
+        .iter()
+        .map(PackError::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 impl Catalogue {
+    /// The catalogue of the packs that are compiled in.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong in them; a test sees to it that nothing is.
+    pub fn builtin() -> Result<Self, Vec<PackError>> {
+        Self::from_packs(BUILTIN)
+    }
+
+    /// The catalogue of packs given as pairs of a file name, which errors name, and a text.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong in any of them.
+    pub fn from_packs(packs: &[(&str, &str)]) -> Result<Self, Vec<PackError>> {
+        Self::compile(read_all(packs)?)
+    }
+
+    /// The catalogue of a directory: every file `*.toml` in it, in the order of their names.
+    ///
+    /// A pack with the id of one that is compiled in replaces it; the others come on top.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Read`] for the first file that cannot be read, and [`LoadError::Packs`] with
+    /// all that is wrong in the packs.
+    pub fn load(dir: &Path, base: Base) -> Result<Self, LoadError> {
+        let files = read_files(dir)?;
+        let files: Vec<(&str, &str)> = files
+            .iter()
+            .map(|(file, text)| (file.as_str(), text.as_str()))
+            .collect();
+        let mut packs = read_all(&files).map_err(LoadError::Packs)?;
+        if base == Base::Builtin {
+            let builtin = read_all(BUILTIN).map_err(LoadError::Packs)?;
+            let own = |pack: &Pack| packs.iter().any(|other| other.id == pack.id);
+            let kept: Vec<Pack> = builtin.into_iter().filter(|pack| !own(pack)).collect();
+            packs.extend(kept);
+        }
+        Self::compile(packs).map_err(LoadError::Packs)
+    }
+
+    /// Puts packs together, each of them right in itself.
+    fn compile(mut packs: Vec<Pack>) -> Result<Self, Vec<PackError>> {
+        packs.sort_by(|a, b| a.id.cmp(&b.id));
+        let mut errors = doubles(&packs);
+        errors.extend(too_many(&packs));
+        let mut catalogue = Self::default();
+        let mut files = Vec::with_capacity(packs.len());
+        let mut entries: Vec<(usize, Entry)> = Vec::new();
+        for (pack, at) in packs.into_iter().zip(0_u16..) {
+            let vendor = VendorId(at);
+            catalogue.vendors.push(Vendor {
+                id: pack.id.clone(),
+                name: pack.vendor,
+            });
+            catalogue.packs.push(PackInfo {
+                id: pack.id,
+                vendor,
+                version: pack.version,
+                date: pack.date,
+                description: pack.description,
+                signatures: pack.entries.len(),
+                lookalikes: pack.lookalikes,
+            });
+            let first = entries.len();
+            entries.extend(pack.entries.into_iter().map(|mut entry| {
+                entry.signature.vendor = vendor;
+                (files.len(), entry)
+            }));
+            if let Some(own) = entries.get_mut(first..) {
+                own.sort_by(|(_, a), (_, b)| by_number(&a.signature.id, &b.signature.id));
+            }
+            files.push(pack.file);
+        }
+
+        let named = entries.iter().map(|(file, entry)| {
+            (
+                files.get(*file).map(String::as_str).unwrap_or_default(),
+                entry,
+            )
+        });
+        let claims = pack::claims(named, true);
+        errors.extend(pack::conflicts(&claims));
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let rules: Vec<Rule<'_>> = claims.iter().map(|claim| claim.rule).collect();
+        catalogue.matcher = Matcher::build(&rules);
+        catalogue.signatures = entries
+            .into_iter()
+            .map(|(_, entry)| entry.signature)
+            .collect();
+        Ok(catalogue)
+    }
+
     /// The signature that claims a name, if any: exact beats glob beats the longest suffix.
     ///
-    /// `name` is lower case without a trailing dot, as `phonehome::names::Name` writes it.
+    /// `name` is lower case without a trailing dot, as `phonehome::names::Name` writes it and as
+    /// [`normalise`](crate::normalise) makes it. A name with an escape (`\`) in it is never
+    /// claimed, nor is one with an empty label. The module describes the order in full.
     #[must_use]
-    pub fn claim(&self, _name: &str, _service: Service) -> Option<SignatureId> {
-        None
+    #[inline]
+    pub fn claim(&self, name: &str, service: Service) -> Option<SignatureId> {
+        self.matcher.claim(name, service)
     }
 
     /// The signature with that id. Ids of another catalogue give another signature or `None`.
@@ -30,26 +213,183 @@ impl Catalogue {
         self.vendors.get(usize::from(id.0))
     }
 
+    /// The vendor with that id in packs: `kaspersky`.
+    #[must_use]
+    pub fn vendor_by_id(&self, id: &str) -> Option<(VendorId, &Vendor)> {
+        let at = self
+            .vendors
+            .binary_search_by(|vendor| vendor.id.as_str().cmp(id))
+            .ok()?;
+        Some((VendorId(u16::try_from(at).ok()?), self.vendors.get(at)?))
+    }
+
     /// All vendors, in the order of their ids.
     #[must_use]
     pub fn vendors(&self) -> &[Vendor] {
         &self.vendors
     }
 
-    /// All signatures, in the order of vendor and signature id.
+    /// All signatures, in the order of vendor and signature id; numbers in ids count as numbers.
     #[must_use]
     pub fn signatures(&self) -> &[Signature] {
         &self.signatures
     }
+
+    /// All packs, in the order of their ids.
+    #[must_use]
+    pub fn packs(&self) -> &[PackInfo] {
+        &self.packs
+    }
+
+    /// The packs and their versions, as a report names them: `bytedance@1.0.0 kaspersky@1.0.0`.
+    #[must_use]
+    pub fn version(&self) -> String {
+        let packs: Vec<String> = self
+            .packs
+            .iter()
+            .map(|pack| format!("{}@{}", pack.id, pack.version))
+            .collect();
+        packs.join(" ")
+    }
 }
 
-/// Where a name was used; signatures may be limited to ports.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Service {
-    /// Asked in DNS; no port limits apply, except that port-limited signatures rank last.
-    Dns,
-    /// A TCP connection to that port.
-    Tcp(u16),
-    /// UDP to that port.
-    Udp(u16),
+fn read_all(packs: &[(&str, &str)]) -> Result<Vec<Pack>, Vec<PackError>> {
+    let mut read = Vec::with_capacity(packs.len());
+    let mut errors = Vec::new();
+    for (file, text) in packs {
+        match Pack::read(file, text) {
+            Ok(pack) => read.push(pack),
+            Err(wrong) => errors.extend(wrong),
+        }
+    }
+    if let Some((file, _)) = packs.get(MAX_PACKS) {
+        let message = format!("there are more than {MAX_PACKS} packs");
+        errors.push(PackError {
+            file: (*file).to_owned(),
+            line: 1,
+            message,
+        });
+    }
+    if errors.is_empty() {
+        Ok(read)
+    } else {
+        Err(errors)
+    }
+}
+
+/// The pack with which the patterns become too many for a catalogue.
+fn too_many(packs: &[Pack]) -> Option<PackError> {
+    let mut patterns = 0;
+    let beyond = packs.iter().find(|pack| {
+        let entries = pack.entries.iter();
+        patterns += entries
+            .map(|entry| entry.signature.patterns.len())
+            .sum::<usize>();
+        patterns > MAX_PATTERNS
+    })?;
+    let message = format!("the packs have more than {MAX_PATTERNS} patterns in all; load fewer");
+    Some(PackError {
+        file: beyond.file.clone(),
+        line: 1,
+        message,
+    })
+}
+
+/// Ids that two packs, or signatures of two packs, have. `packs` are in the order of their ids.
+fn doubles(packs: &[Pack]) -> Vec<PackError> {
+    let mut errors = Vec::new();
+    for pair in packs.windows(2) {
+        if let [first, second] = pair
+            && first.id == second.id
+        {
+            let message = format!(
+                "pack: {} has the id `{}` too; change one",
+                first.file, first.id
+            );
+            errors.push(PackError {
+                file: second.file.clone(),
+                line: 1,
+                message,
+            });
+        }
+    }
+    let mut ids = BTreeMap::new();
+    for pack in packs {
+        for Entry {
+            signature, line, ..
+        } in &pack.entries
+        {
+            if let Some((file, first)) = ids.insert(&signature.id, (&pack.file, line)) {
+                let message = format!(
+                    "signature `{}`: {file}:{first} has that id too; change one",
+                    signature.id
+                );
+                errors.push(PackError {
+                    file: pack.file.clone(),
+                    line: *line,
+                    message,
+                });
+            }
+        }
+    }
+    errors
+}
+
+/// The names and texts of the packs in a directory, sorted by name.
+fn read_files(dir: &Path) -> Result<Vec<(String, String)>, LoadError> {
+    let wrong = |path: &Path| {
+        let path = path.to_owned();
+        move |source| LoadError::Read { path, source }
+    };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(wrong(dir))? {
+        let path = entry.map_err(wrong(dir))?.path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    // One more than allowed is enough to say that there are too many.
+    paths.truncate(MAX_PACKS + 1);
+    let mut files = Vec::with_capacity(paths.len());
+    for path in paths {
+        let mut octets = Vec::new();
+        // One octet more than allowed tells a file that is too large.
+        let most = pack::MAX_FILE as u64 + 1;
+        let file = std::fs::File::open(&path).map_err(wrong(&path))?;
+        file.take(most)
+            .read_to_end(&mut octets)
+            .map_err(wrong(&path))?;
+        let file = path.display().to_string();
+        let text = String::from_utf8(octets).map_err(|error| {
+            let valid = error.utf8_error().valid_up_to();
+            let before = error.as_bytes().get(..valid).unwrap_or_default();
+            let line = before.iter().filter(|&&octet| octet == b'\n').count() + 1;
+            let message = "the file is not UTF-8; save it as UTF-8".to_owned();
+            LoadError::Packs(vec![PackError {
+                file: file.clone(),
+                line,
+                message,
+            }])
+        })?;
+        files.push((file, text));
+    }
+    Ok(files)
+}
+
+/// Orders ids so that `kl-h99` goes before `kl-h100`.
+fn by_number(a: &str, b: &str) -> std::cmp::Ordering {
+    let key = |id: &str| {
+        let letters = id.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+        let (head, digits) = id.split_at(letters);
+        (
+            head.to_owned(),
+            digits.trim_start_matches('0').len(),
+            id.to_owned(),
+        )
+    };
+    key(a).cmp(&key(b))
 }

@@ -1,8 +1,12 @@
 //! One signature: what it matches, what a match means, and where the fact comes from.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+
+use crate::pattern::Pattern;
+use crate::service::{PortRange, Service};
 
 /// Writes an enum of words: its values, all of them in order, and the word of each.
 macro_rules! words {
@@ -21,6 +25,12 @@ macro_rules! words {
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)+ }
+            }
+
+            /// The value of a word; `None` if there is none.
+            #[must_use]
+            pub fn from_word(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|value| value.as_str() == word)
             }
         }
 
@@ -169,6 +179,61 @@ pub struct Signature {
     pub confidence: Confidence,
     /// The product, where the name tells it.
     pub product: Option<String>,
+    /// Whether it claims names. A fact without a citable source is listed, and claims nothing.
+    pub enabled: bool,
+    /// Its patterns as the pack writes them, for people: exact, globs, then suffixes with a
+    /// leading dot; separated by a comma and a space.
+    pub pattern: String,
+    /// Its patterns with all braces expanded.
+    pub patterns: Vec<Pattern>,
+    /// Ports it is limited to; empty for any.
+    pub ports: Vec<PortRange>,
+    /// Ports the names are known to be used on. They limit nothing; empty if not known.
+    pub usual_ports: Vec<PortRange>,
+    /// Where the fact comes from; empty only if it is not enabled.
+    pub sources: Vec<Arc<Source>>,
+    /// Date of the fact in the words of its source: `2025-06-30`, `2021 to 2024`, `undated`.
+    pub date: String,
+    /// What a reader of a finding should know.
+    pub note: Option<String>,
+    /// Names that it claims, in a catalogue of its pack alone.
+    pub examples: Vec<Example>,
+    /// Names that it does not claim, in a catalogue of its pack alone.
+    pub counterexamples: Vec<Example>,
+}
+
+/// A document, list or capture that a pack cites.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Source {
+    /// Its number in the pack.
+    pub id: u32,
+    /// The citation.
+    pub text: String,
+    /// Where it can be read.
+    pub url: Option<String>,
+    /// Its date, or when it was read.
+    pub date: Option<String>,
+}
+
+/// A name in a pack that a signature must claim, or must not.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Example {
+    /// The name, normalised.
+    pub name: String,
+    /// Where it is used; [`Service::Dns`] if the pack names no port.
+    pub service: Service,
+}
+
+/// As packs write it: `a.example.com`, or `a.example.com tcp/443`.
+impl fmt::Display for Example {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        match self.service {
+            Service::Dns => Ok(()),
+            Service::Tcp(port) => write!(f, " tcp/{port}"),
+            Service::Udp(port) => write!(f, " udp/{port}"),
+        }
+    }
 }
 
 /// A vendor of a loaded catalogue.
