@@ -40,10 +40,8 @@ mod sample;
 /// sightings of a vendor are the same number in each of the three maps.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    /// The catalogue that the ids in here belong to.
+    /// The catalogue that the ids in here belong to, with the packs it was made of.
     pub catalogue: Arc<Catalogue>,
-    /// The loaded packs, in order of their ids.
-    pub packs: Vec<Pack>,
     /// Whether the sensor does its work.
     pub ready: Ready,
     /// What is read, in the order in which it was configured.
@@ -113,17 +111,6 @@ impl Snapshot {
     pub fn vendor_id(&self, vendor: VendorId) -> &str {
         vendor_word(&self.catalogue, vendor)
     }
-}
-
-/// A loaded signature pack.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Pack {
-    /// Its id, the name of its file without the ending.
-    pub id: String,
-    /// Its version, as the pack says it.
-    pub version: String,
-    /// Its date, if it has one.
-    pub dated: Option<Timestamp>,
 }
 
 /// Whether captures are open and packs loaded.
@@ -314,6 +301,12 @@ fn iso_seconds(at: Timestamp) -> String {
     civil(at).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
+/// The first moment of a day, UTC, written as `2026-01-31`; `None` for anything else.
+fn day_start(date: &str) -> Option<Timestamp> {
+    let at: jiff::Timestamp = format!("{date}T00:00:00Z").parse().ok()?;
+    Some(Timestamp::from_secs_nanos(at.as_second(), 0))
+}
+
 /// The time as the calendar library has it, whole microseconds, rounded down.
 fn civil(at: Timestamp) -> jiff::Timestamp {
     // Nanoseconds of 64 bits reach from 1677 to 2262: always inside the calendar's range.
@@ -425,6 +418,21 @@ mod tests {
         assert_eq!(iso_seconds(at), "2017-10-02T08:00:00Z");
         let before = Timestamp::from_nanos(-1);
         assert_eq!(rfc3339(before), "1969-12-31T23:59:59.999999Z");
+    }
+
+    #[test]
+    fn a_day_starts_at_midnight_utc() {
+        let expected = Timestamp::from_secs_nanos(1_506_902_400, 0);
+        assert_eq!(day_start("2017-10-02"), Some(expected));
+        for wrong in [
+            "",
+            "2017",
+            "2017-13-01",
+            "yesterday",
+            "2017-10-02T00:00:00Z",
+        ] {
+            assert_eq!(day_start(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -646,5 +646,6 @@ mod tests {
         assert_eq!(event["timestamp"], "2017-10-02T08:00:00.123456+0000");
     }
 
-    const FLOW_ID: u64 = 0;
+    /// SHA-256 of `tcp`, both ends in 18 octets each and the start in 8, shifted right by 11 bits.
+    const FLOW_ID: u64 = 7_427_278_600_755_399;
 }

@@ -169,6 +169,9 @@ pub fn signatures(snapshot: &Snapshot) -> impl Serialize + '_ {
                 category: it.category.as_str(),
                 evidence: it.evidence.as_str(),
                 confidence: it.confidence.as_str(),
+                enabled: it.enabled,
+                pattern: &it.pattern,
+                date: &it.date,
             })
             .collect(),
     }
@@ -210,6 +213,9 @@ struct SignatureRow<'a> {
     category: &'static str,
     evidence: &'static str,
     confidence: &'static str,
+    enabled: bool,
+    pattern: &'a str,
+    date: &'a str,
 }
 
 #[derive(Serialize)]
@@ -250,6 +256,8 @@ struct CaptureRow<'a> {
 struct PackRow<'a> {
     id: &'a str,
     version: &'a str,
+    date: &'a str,
+    signatures: usize,
 }
 
 #[derive(Serialize)]
@@ -369,10 +377,12 @@ fn input(snapshot: &Snapshot) -> Input<'_> {
 }
 
 fn packs(snapshot: &Snapshot) -> Vec<PackRow<'_>> {
-    let rows = snapshot.packs.iter();
+    let rows = snapshot.catalogue.packs().iter();
     rows.map(|it| PackRow {
         id: &it.id,
         version: &it.version,
+        date: &it.date,
+        signatures: it.signatures,
     })
     .collect()
 }

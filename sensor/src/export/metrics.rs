@@ -17,7 +17,7 @@ use self::page::{Page, encode, float};
 use super::json::{ECH, QUIC_VERSIONS};
 use super::{
     CHANGES, DATAGRAMS, DECODE_REASONS, LAYERS, PACKETS, SKIPPED, STAGES, Snapshot, UNWRAPPED,
-    VERSION, link_word, verdict_word,
+    VERSION, day_start, link_word, verdict_word,
 };
 use crate::detection::Reach;
 use crate::findings::Verdict;
@@ -310,7 +310,8 @@ fn detection(page: &mut Page, snapshot: &Snapshot) {
     let sightings = &snapshot.sightings;
     let pairs = || {
         let signatures = snapshot.catalogue.signatures().iter();
-        signatures.map(|it| [snapshot.vendor_id(it.vendor), it.category.as_str()])
+        let enabled = signatures.filter(|it| it.enabled);
+        enabled.map(|it| [snapshot.vendor_id(it.vendor), it.category.as_str()])
     };
     let of = |vendor: VendorId| snapshot.vendor_id(vendor);
     page.counter(
@@ -437,7 +438,7 @@ fn signatures(page: &mut Page, snapshot: &Snapshot) {
     let catalogue = &snapshot.catalogue;
     page.count(
         "phonehome_signatures",
-        "Signatures loaded.",
+        "Signatures loaded that claim names.",
         ["vendor"],
         catalogue
             .vendors()
@@ -447,15 +448,16 @@ fn signatures(page: &mut Page, snapshot: &Snapshot) {
                 catalogue
                     .signatures()
                     .iter()
+                    .filter(|it| it.enabled)
                     .map(|it| ([snapshot.vendor_id(it.vendor)], 1)),
             ),
     );
+    let packs = catalogue.packs();
     page.gauge(
         "phonehome_pack_info",
         "Loaded pack; always 1.",
         ["pack", "version"],
-        snapshot
-            .packs
+        packs
             .iter()
             .map(|it| ([it.id.as_str(), it.version.as_str()], 1.0)),
     );
@@ -463,10 +465,9 @@ fn signatures(page: &mut Page, snapshot: &Snapshot) {
         "phonehome_pack_timestamp_seconds",
         "Date of the pack.",
         ["pack"],
-        snapshot
-            .packs
+        packs
             .iter()
-            .filter_map(|it| Some(([it.id.as_str()], it.dated?.as_secs_f64()))),
+            .filter_map(|it| Some(([it.id.as_str()], day_start(&it.date)?.as_secs_f64()))),
     );
 }
 

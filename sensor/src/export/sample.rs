@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use phonehome_signatures::{Catalogue, Category, VendorId};
 
-use super::{Capture, Decode, Mode, Pack, Pipeline, Ready, Sightings, Snapshot, Worker};
+use super::{Capture, Decode, Mode, Pipeline, Ready, Sightings, Snapshot, Worker};
 use crate::detection::Reach;
 use crate::findings::{Finding, Verdict};
 use crate::frame::LinkType;
@@ -18,7 +18,14 @@ use crate::visibility::{MessageResult, Protocol, Unnamed, Visibility};
 
 /// Two vendors with two signatures each.
 pub(super) fn catalogue() -> Arc<Catalogue> {
-    Arc::new(Catalogue::default())
+    static CATALOGUE: LazyLock<Arc<Catalogue>> = LazyLock::new(|| {
+        let packs = [
+            ("bytedance.toml", BYTEDANCE_PACK),
+            ("kaspersky.toml", KASPERSKY_PACK),
+        ];
+        Arc::new(Catalogue::from_packs(&packs).unwrap())
+    });
+    Arc::clone(&CATALOGUE)
 }
 
 /// A network with five findings, whose sums hold.
@@ -97,11 +104,6 @@ pub(super) fn snapshot() -> Snapshot {
 pub(super) fn empty() -> Snapshot {
     Snapshot {
         catalogue: catalogue(),
-        packs: vec![Pack {
-            id: "kaspersky".to_owned(),
-            version: "2026.11".to_owned(),
-            dated: Some(at(-86_400)),
-        }],
         ready: Ready::Yes,
         captures: Vec::new(),
         pipeline: Pipeline::default(),
@@ -260,3 +262,69 @@ pub(super) fn expect_golden(name: &str, actual: &str) {
 
 pub(super) const BYTEDANCE: VendorId = VendorId(0);
 pub(super) const KASPERSKY: VendorId = VendorId(1);
+
+/// Packs of few entries, so that the golden files do not change when the real packs grow.
+const KASPERSKY_PACK: &str = r#"
+id = "kaspersky"
+vendor = "Kaspersky"
+version = "1.0.0"
+date = "2017-10-01"
+description = "For tests."
+
+[[source]]
+id = 1
+text = "A page"
+
+[[signature]]
+id = "kl-t01"
+exact = ["ksn.kaspersky-labs.com"]
+category = "telemetry"
+evidence = "app"
+confidence = "documented"
+sources = [1]
+date = "2017"
+examples = ["ksn.kaspersky-labs.com"]
+
+[[signature]]
+id = "kl-u01"
+exact = ["s{00..19}.upd.kaspersky.com"]
+category = "update"
+evidence = "app"
+confidence = "documented"
+product = "Endpoint Security"
+sources = [1]
+date = "2017"
+examples = ["s00.upd.kaspersky.com"]
+"#;
+
+const BYTEDANCE_PACK: &str = r#"
+id = "bytedance"
+vendor = "ByteDance"
+version = "1.0.0"
+date = "2017-10-01"
+description = "For tests."
+
+[[source]]
+id = 1
+text = "A page"
+
+[[signature]]
+id = "bd-a01"
+exact = ["api.tiktokv.com"]
+category = "api"
+evidence = "app"
+confidence = "observed"
+sources = [1]
+date = "2017"
+examples = ["api.tiktokv.com"]
+
+[[signature]]
+id = "bd-w01"
+suffix = ["tiktok.com"]
+category = "web"
+evidence = "public-web"
+confidence = "observed"
+sources = [1]
+date = "2017"
+examples = ["www.tiktok.com"]
+"#;

@@ -235,7 +235,8 @@ fn input(text: &mut String, snapshot: &Snapshot, style: Style) {
     };
     row(text, "time", &time);
     let packs: Vec<String> = snapshot
-        .packs
+        .catalogue
+        .packs()
         .iter()
         .map(|it| format!("{} {}", it.id, it.version))
         .collect();
