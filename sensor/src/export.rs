@@ -334,7 +334,7 @@ fn human_count(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -342,15 +342,16 @@ fn human_count(count: u64) -> String {
     text
 }
 
-/// Parts of a whole in percent for people, with a decimal: `12.5 %`; a part is never shown as
-/// nothing, nor a rest as nothing.
+/// A part of a whole in percent for people, rounded to a decimal: `12.5 %`. What is not nothing is
+/// not shown as nothing, nor what is not all as all.
 fn human_share(part: u64, whole: u64) -> String {
     if whole == 0 {
         return "-".to_owned();
     }
-    let tenths = u128::from(part) * 1_000 / u128::from(whole);
-    match tenths {
+    let (part, whole) = (u128::from(part), u128::from(whole));
+    match (part * 1_000 + whole / 2) / whole {
         0 if part > 0 => "< 0.1 %".to_owned(),
+        1_000 if part < whole => "> 99.9 %".to_owned(),
         1_000 => "100 %".to_owned(),
         tenths => format!("{}.{} %", tenths / 10, tenths % 10),
     }
@@ -464,7 +465,9 @@ mod tests {
     #[test]
     fn a_small_share_is_not_nothing_and_a_large_one_not_all() {
         assert_eq!(human_share(1, 100_000), "< 0.1 %");
-        assert_eq!(human_share(99_999, 100_000), "99.9 %");
+        assert_eq!(human_share(99_999, 100_000), "> 99.9 %");
+        assert_eq!(human_share(1_100, 1_234), "89.1 %");
+        assert_eq!(human_share(134, 1_234), "10.9 %");
         assert_eq!(human_share(5, 5), "100 %");
         assert_eq!(human_share(0, 5), "0.0 %");
         assert_eq!(human_share(0, 0), "-");

@@ -9,7 +9,7 @@ use std::fmt::Write;
 use super::{Snapshot, human_count, human_octets, is_flagged, iso_seconds, verdict_word};
 use crate::findings::{Finding, Verdict};
 
-mod unseen;
+pub(super) mod unseen;
 
 /// Whether the text may hold colours.
 ///
@@ -122,7 +122,10 @@ fn table(text: &mut String, snapshot: &Snapshot, findings: &[&Finding], style: S
         "VERDICT", "HOST", "VENDOR", "CONTACTS", "SENT", "RECEIVED"
     );
     let _ = writeln!(text, "\n{}", style.paint(Paint::Bold, head.trim_end()));
-    for (finding, name) in findings.iter().zip(&vendors) {
+    for (place, (finding, name)) in findings.iter().zip(&vendors).enumerate() {
+        if place > 0 {
+            text.push('\n');
+        }
         let verdict = format!("{:<VERDICT$}", verdict_word(finding.verdict));
         let contacts = finding
             .contacts
@@ -138,23 +141,21 @@ fn table(text: &mut String, snapshot: &Snapshot, findings: &[&Finding], style: S
             human_octets(finding.sent),
             human_octets(finding.received),
         );
-        let what = if finding.products.is_empty() {
-            let categories: Vec<&str> = finding.categories.iter().map(|it| it.as_str()).collect();
-            categories.join(", ")
-        } else {
-            finding.products.join(", ")
-        };
-        let times = format!(
-            "{} to {}",
+        let categories: Vec<&str> = finding.categories.iter().map(|it| it.as_str()).collect();
+        let mut what = finding.products.join(", ");
+        if !what.is_empty() && !categories.is_empty() {
+            what.push_str(": ");
+        }
+        what.push_str(&categories.join(", "));
+        if !what.is_empty() {
+            paragraph(text, "    ", "    ", &what);
+        }
+        let _ = writeln!(
+            text,
+            "    first seen {}, last seen {}",
             iso_seconds(finding.first_seen),
             iso_seconds(finding.last_seen)
         );
-        let line = if what.is_empty() {
-            times
-        } else {
-            format!("{what}; {times}")
-        };
-        paragraph(text, "    ", "    ", &line);
         for ground in finding.grounds.iter().take(GROUNDS) {
             paragraph(text, "    - ", "      ", ground);
         }

@@ -2,11 +2,13 @@
 
 use std::fmt::{self, Write};
 
+use crate::export::table::unseen::reason_words;
 use crate::export::{
     Ready, Snapshot, VERSION, human_count, human_octets, human_share, is_flagged, iso_seconds,
     verdict_word,
 };
 use crate::findings::Finding;
+use crate::visibility::Unnamed;
 
 /// Writes the page; `with_hosts` says whether it may show addresses of hosts.
 pub(super) fn html(snapshot: &Snapshot, with_hosts: bool) -> String {
@@ -22,7 +24,8 @@ pub(super) fn html(snapshot: &Snapshot, with_hosts: bool) -> String {
     );
     status(&mut page, snapshot);
     findings(&mut page, snapshot, with_hosts);
-    visibility(&mut page, snapshot);
+    unnamed(&mut page, snapshot);
+    inputs(&mut page, snapshot);
     links(&mut page, with_hosts);
     let _ = write!(
         page,
@@ -90,33 +93,38 @@ fn findings(page: &mut String, snapshot: &Snapshot, with_hosts: bool) {
         );
         return;
     }
-    let _ = writeln!(
+    head(
         page,
-        "<div class=\"wide\"><table>\n<thead><tr><th scope=\"col\">Host</th>\
-         <th scope=\"col\">Vendor</th><th scope=\"col\">Verdict</th><th scope=\"col\">Why</th>\
-         <th scope=\"col\" class=\"number\">Sent</th>\
-         <th scope=\"col\" class=\"number\">Received</th>\
-         <th scope=\"col\">Last seen</th></tr></thead>\n<tbody>"
+        &[
+            "Host",
+            "Vendor",
+            "Verdict",
+            "Why",
+            "#Sent",
+            "#Received",
+            "Last seen",
+        ],
     );
     for finding in flagged.iter().take(MAX_ROWS) {
         let vendor = snapshot.vendor_name(finding.vendor);
         let why = finding.grounds.first().map_or("", String::as_str);
+        let verdict = verdict_word(finding.verdict);
         let _ = writeln!(
             page,
-            "<tr><th scope=\"row\">{}</th><td>{}</td><td class=\"{}\">{}</td><td>{}</td>\
-             <td class=\"number\">{}</td><td class=\"number\">{}</td>\
-             <td class=\"time\">{}</td></tr>",
+            "<tr><th scope=\"row\">{}</th><td data-of=\"Vendor\">{}</td>\
+             <td data-of=\"Verdict\" class=\"{verdict}\">{verdict}</td>\
+             <td data-of=\"Why\">{}</td><td data-of=\"Sent\" class=\"number\">{}</td>\
+             <td data-of=\"Received\" class=\"number\">{}</td>\
+             <td data-of=\"Last seen\" class=\"time\">{}</td></tr>",
             finding.host,
             Escaped(&vendor),
-            verdict_word(finding.verdict),
-            verdict_word(finding.verdict),
             Escaped(why),
             human_octets(finding.sent),
             human_octets(finding.received),
             iso_seconds(finding.last_seen),
         );
     }
-    let _ = writeln!(page, "</tbody>\n</table></div>");
+    let _ = writeln!(page, "</tbody>\n</table>");
     let more = flagged.len().saturating_sub(MAX_ROWS);
     if more > 0 {
         let more = human_count(more as u64);
@@ -127,15 +135,47 @@ fn findings(page: &mut String, snapshot: &Snapshot, with_hosts: bool) {
     }
 }
 
-fn visibility(page: &mut String, snapshot: &Snapshot) {
-    let _ = writeln!(
+fn unnamed(page: &mut String, snapshot: &Snapshot) {
+    let seen = &snapshot.visibility;
+    let all: u64 = seen.connections.iter().sum();
+    let _ = writeln!(page, "<h2>What could not be seen</h2>");
+    if seen.unnamed.as_flattened().iter().all(|it| *it == 0) {
+        let _ = writeln!(
+            page,
+            "<p>{} connections, all of them named.</p>",
+            human_count(all)
+        );
+        return;
+    }
+    head(page, &["Connections without a name", "#Number", "#Share"]);
+    for reason in Unnamed::ALL {
+        let count: u64 = seen.unnamed.iter().map(|it| it[reason as usize]).sum();
+        if count > 0 {
+            let _ = writeln!(
+                page,
+                "<tr><th scope=\"row\">{}</th><td data-of=\"Number\" class=\"number\">{}</td>\
+                 <td data-of=\"Share\" class=\"number\">{}</td></tr>",
+                reason_words(reason),
+                human_count(count),
+                Escaped(&human_share(count, all)),
+            );
+        }
+    }
+    let _ = writeln!(page, "</tbody>\n</table>");
+}
+
+fn inputs(page: &mut String, snapshot: &Snapshot) {
+    let _ = writeln!(page, "<h2>What is read</h2>");
+    head(
         page,
-        "<h2>What is read</h2>\n<div class=\"wide\"><table>\n<thead><tr>\
-         <th scope=\"col\">Input</th><th scope=\"col\">State</th>\
-         <th scope=\"col\" class=\"number\">Frames</th>\
-         <th scope=\"col\" class=\"number\">Octets</th>\
-         <th scope=\"col\" class=\"number\">Cut short</th>\
-         <th scope=\"col\" class=\"number\">Dropped</th></tr></thead>\n<tbody>"
+        &[
+            "Input",
+            "State",
+            "#Frames",
+            "#Octets",
+            "#Cut short",
+            "#Dropped",
+        ],
     );
     for capture in &snapshot.captures {
         let (class, state) = if capture.up {
@@ -145,9 +185,11 @@ fn visibility(page: &mut String, snapshot: &Snapshot) {
         };
         let _ = writeln!(
             page,
-            "<tr><th scope=\"row\">{}</th><td class=\"{class}\">{state}</td>\
-             <td class=\"number\">{}</td><td class=\"number\">{}</td>\
-             <td class=\"number\">{}</td><td class=\"number\">{}</td></tr>",
+            "<tr><th scope=\"row\">{}</th><td data-of=\"State\" class=\"{class}\">{state}</td>\
+             <td data-of=\"Frames\" class=\"number\">{}</td>\
+             <td data-of=\"Octets\" class=\"number\">{}</td>\
+             <td data-of=\"Cut short\" class=\"number\">{}</td>\
+             <td data-of=\"Dropped\" class=\"number\">{}</td></tr>",
             Escaped(&capture.name),
             human_count(capture.received_frames),
             human_octets(capture.received_bytes),
@@ -155,7 +197,19 @@ fn visibility(page: &mut String, snapshot: &Snapshot) {
             human_count(capture.dropped_frames.iter().sum()),
         );
     }
-    let _ = writeln!(page, "</tbody>\n</table></div>");
+    let _ = writeln!(page, "</tbody>\n</table>");
+}
+
+/// Opens a table; columns of numbers are marked with `#`.
+fn head(page: &mut String, columns: &[&str]) {
+    page.push_str("<table>\n<thead><tr>");
+    for column in columns {
+        let _ = match column.strip_prefix('#') {
+            Some(word) => write!(page, "<th scope=\"col\" class=\"number\">{word}</th>"),
+            None => write!(page, "<th scope=\"col\">{column}</th>"),
+        };
+    }
+    page.push_str("</tr></thead>\n<tbody>\n");
 }
 
 fn links(page: &mut String, with_hosts: bool) {
@@ -229,25 +283,31 @@ main { max-width: 72rem; margin: 0 auto; padding: 1rem 1rem 2rem; }
 h1 { font-size: 1.5rem; margin: 0.5rem 0; }
 h2 { font-size: 1.15rem; margin: 2rem 0 0.5rem; }
 a { color: var(--link); }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: 1rem;
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: 1rem;
   margin: 1rem 0; }
 .tiles div { display: flex; flex-direction: column-reverse; justify-content: flex-end;
   border: 1px solid var(--line); border-radius: 6px; padding: 0.75rem 1rem; }
 .tiles dd { margin: 0; font-size: 1.75rem; font-weight: 600; }
 .tiles dt { color: var(--soft); }
-.wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: 0.4rem 0.75rem 0.4rem 0;
-  border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
+  border-bottom: 1px solid var(--line); overflow-wrap: break-word; }
 thead th { color: var(--soft); font-weight: 600; white-space: nowrap; }
-tbody th { font-weight: 600; min-width: 7.5rem; }
+tbody th { font-weight: 600; overflow-wrap: anywhere; min-width: 7.5rem; }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .time { white-space: nowrap; }
-td + td { min-width: 5rem; }
 .good { color: var(--good); }
 .bad, .installed, .installed-active, .manager { color: var(--bad); font-weight: 600; }
 .likely, .embedded, .contact { color: var(--note); font-weight: 600; }
 ul { padding-left: 1.25rem; }
+@media (max-width: 44rem) {
+  thead { display: none; }
+  table, tbody, tr, th, td { display: block; }
+  tr { border-bottom: 1px solid var(--line); padding: 0.5rem 0; }
+  th, td { border: 0; padding: 0.1rem 0; }
+  td { display: flex; gap: 1rem; text-align: left; }
+  td::before { content: attr(data-of); flex: 0 0 6rem; color: var(--soft); font-weight: 400; }
+}
 footer { margin-top: 2rem; color: var(--soft); }
 ";
 

@@ -1,5 +1,6 @@
 //! The section of what could not be seen.
 
+use std::cmp::Reverse;
 use std::fmt::Write;
 
 use super::{MARGIN, Paint, Style, paragraph, row};
@@ -59,7 +60,7 @@ fn connections(text: &mut String, snapshot: &Snapshot) {
     );
     for (word, rows) in [("named by", named), ("not named", unnamed)] {
         let mut rows: Vec<_> = rows.into_iter().filter(|it| it.1 > 0).collect();
-        rows.sort_by(|one, other| other.1.cmp(&one.1));
+        rows.sort_by_key(|it| Reverse(it.1));
         let mut margin = word;
         for (words, count) in rows {
             let share = human_share(count, all);
@@ -109,7 +110,7 @@ fn encrypted(text: &mut String, snapshot: &Snapshot) {
 fn messages(text: &mut String, snapshot: &Snapshot) {
     let rows = &snapshot.visibility.messages;
     let all: u64 = rows.as_flattened().iter().sum();
-    let of = |result: MessageResult| {
+    let of = |result: MessageResult, words: &str| {
         let mut parts = Vec::new();
         for (protocol, row) in Protocol::ALL.iter().zip(rows) {
             let count = row[result as usize];
@@ -120,15 +121,15 @@ fn messages(text: &mut String, snapshot: &Snapshot) {
         }
         let sum: u64 = rows.iter().map(|it| it[result as usize]).sum();
         match parts.as_slice() {
-            [] => human_count(sum),
-            parts => format!("{} ({})", human_count(sum), parts.join(", ")),
+            [] => format!("none {words}"),
+            parts => format!("{} {words} ({})", human_count(sum), parts.join(", ")),
         }
     };
     let line = format!(
-        "{} read for a name: {} malformed, {} given up before they were whole",
+        "{} read for a name: {}, {}",
         human_count(all),
-        of(MessageResult::Malformed),
-        of(MessageResult::GaveUp),
+        of(MessageResult::Malformed, "malformed"),
+        of(MessageResult::GaveUp, "never whole"),
     );
     row(text, "messages", &line);
 }
@@ -242,7 +243,8 @@ const fn source_words(source: Source) -> &'static str {
     }
 }
 
-const fn reason_words(reason: Unnamed) -> &'static str {
+/// Why a connection has no name, in plain words.
+pub(in crate::export) const fn reason_words(reason: Unnamed) -> &'static str {
     match reason {
         Unnamed::NoHello => "no hello and no request was seen",
         Unnamed::Truncated => "the frame that held the name was cut short",
