@@ -3,6 +3,7 @@
 pub mod capture;
 pub mod decode;
 pub mod detection;
+pub mod export;
 pub mod findings;
 pub mod frame;
 pub mod host;

@@ -1,0 +1,444 @@
+//! JSON: a line an observation, and the documents of findings, visibility and signatures.
+//!
+//! All hold nothing but what the capture says: equal input gives equal octets. Lines are written
+//! by hand because a busy capture gives millions of them; documents go through serde.
+
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+
+use super::{
+    DECODE_REASONS, LAYERS, PROGRAM, SKIPPED, STAGES, Snapshot, VERSION, link_word, rfc3339,
+    verdict_word,
+};
+use crate::detection::Reach;
+use crate::findings::Finding;
+use crate::names::{Source, Transport};
+use crate::visibility::{MessageResult, Protocol, Unnamed, Visibility};
+
+mod observation;
+
+pub use observation::write_observation;
+
+/// The document of `phonehome read --json` and `/api/v1/findings`.
+///
+/// Findings stand with the most severe first, equals in order of vendor and host.
+pub fn findings(snapshot: &Snapshot) -> impl Serialize + '_ {
+    Document {
+        schema: SCHEMA,
+        generator: GENERATOR,
+        input: input(snapshot),
+        packs: packs(snapshot),
+        hosts: Hosts {
+            seen: snapshot.hosts_seen,
+            flagged: snapshot.flagged_hosts(),
+        },
+        findings: snapshot
+            .findings_by_severity()
+            .into_iter()
+            .map(|it| finding(snapshot, it))
+            .collect(),
+        visibility: visibility_of(snapshot),
+    }
+}
+
+/// The document of `/api/v1/visibility`: what could and could not be named.
+pub fn visibility(snapshot: &Snapshot) -> impl Serialize + '_ {
+    VisibilityDocument {
+        schema: SCHEMA,
+        generator: GENERATOR,
+        input: input(snapshot),
+        visibility: visibility_of(snapshot),
+    }
+}
+
+/// The document of `/api/v1/signatures`: what is loaded.
+pub fn signatures(snapshot: &Snapshot) -> impl Serialize + '_ {
+    let rows = snapshot.catalogue.signatures().iter();
+    SignatureDocument {
+        schema: SCHEMA,
+        generator: GENERATOR,
+        packs: packs(snapshot),
+        signatures: rows
+            .map(|it| SignatureRow {
+                id: &it.id,
+                vendor: snapshot.vendor_id(it.vendor),
+                product: it.product.as_deref(),
+                category: it.category.as_str(),
+                evidence: it.evidence.as_str(),
+                confidence: it.confidence.as_str(),
+                enabled: it.enabled,
+                pattern: &it.pattern,
+                date: &it.date,
+            })
+            .collect(),
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u32,
+    generator: Generator,
+    input: Input<'a>,
+    packs: Vec<PackRow<'a>>,
+    hosts: Hosts,
+    findings: Vec<FindingRow<'a>>,
+    visibility: VisibilityPart,
+}
+
+#[derive(Serialize)]
+struct VisibilityDocument<'a> {
+    schema: u32,
+    generator: Generator,
+    input: Input<'a>,
+    visibility: VisibilityPart,
+}
+
+#[derive(Serialize)]
+struct SignatureDocument<'a> {
+    schema: u32,
+    generator: Generator,
+    packs: Vec<PackRow<'a>>,
+    signatures: Vec<SignatureRow<'a>>,
+}
+
+#[derive(Serialize)]
+struct SignatureRow<'a> {
+    id: &'a str,
+    vendor: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    product: Option<&'a str>,
+    category: &'static str,
+    evidence: &'static str,
+    confidence: &'static str,
+    enabled: bool,
+    pattern: &'a str,
+    date: &'a str,
+}
+
+#[derive(Serialize)]
+struct Generator {
+    name: &'static str,
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+struct Hosts {
+    seen: u64,
+    flagged: usize,
+}
+
+#[derive(Serialize)]
+struct Input<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_frame: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_frame: Option<String>,
+    frames: u64,
+    octets: u64,
+    sources: Vec<CaptureRow<'a>>,
+}
+
+#[derive(Serialize)]
+struct CaptureRow<'a> {
+    name: &'a str,
+    mode: &'static str,
+    linktype: String,
+    frames: u64,
+    octets: u64,
+    truncated: u64,
+    dropped: Map<u64>,
+}
+
+#[derive(Serialize)]
+struct PackRow<'a> {
+    id: &'a str,
+    version: &'a str,
+    date: &'a str,
+    signatures: usize,
+}
+
+#[derive(Serialize)]
+struct FindingRow<'a> {
+    host: String,
+    vendor: VendorRow<'a>,
+    verdict: &'static str,
+    grounds: &'a [String],
+    products: &'a [String],
+    categories: Vec<&'static str>,
+    first_seen: String,
+    last_seen: String,
+    contacts: Map<u64>,
+    sources: Map<u64>,
+    octets: Octets,
+    names: Vec<NameRow<'a>>,
+}
+
+#[derive(Serialize)]
+struct VendorRow<'a> {
+    id: &'a str,
+    name: String,
+}
+
+#[derive(Serialize)]
+struct Octets {
+    sent: u64,
+    received: u64,
+}
+
+#[derive(Serialize)]
+struct NameRow<'a> {
+    name: &'a str,
+    signature: &'a str,
+}
+
+#[derive(Serialize)]
+struct VisibilityPart {
+    connections: PerTransport<Connections>,
+    messages: Map<Map<u64>>,
+    observations: Map<u64>,
+    hellos: PerTransport<Map<u64>>,
+    quic_initials: Map<u64>,
+    flows: PerTransport<Flows>,
+    frames: Frames,
+    decode_errors: Map<Map<u64>>,
+    skipped_encapsulations: Map<u64>,
+}
+
+#[derive(Serialize)]
+struct PerTransport<T> {
+    tcp: T,
+    udp: T,
+}
+
+#[derive(Serialize)]
+struct Connections {
+    total: u64,
+    named: Map<u64>,
+    unnamed: Map<u64>,
+}
+
+#[derive(Serialize)]
+struct Flows {
+    started: u64,
+    ended_one_way: u64,
+    ended_both_ways: u64,
+    evicted: u64,
+}
+
+#[derive(Serialize)]
+struct Frames {
+    received: u64,
+    truncated: u64,
+    dropped: Map<u64>,
+}
+
+/// A JSON object whose keys stand in the order given.
+struct Map<T>(Vec<(&'static str, T)>);
+
+impl<T: Serialize> Serialize for Map<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (key, value) in &self.0 {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+/// Counts under their words, as far as there are both.
+fn counts(words: impl IntoIterator<Item = &'static str>, counts: &[u64]) -> Map<u64> {
+    Map(words.into_iter().zip(counts.iter().copied()).collect())
+}
+
+fn input(snapshot: &Snapshot) -> Input<'_> {
+    let span = snapshot.span();
+    Input {
+        first_frame: span.map(|it| rfc3339(it.0)),
+        last_frame: span.map(|it| rfc3339(it.1)),
+        frames: snapshot.captures.iter().map(|it| it.received_frames).sum(),
+        octets: snapshot.captures.iter().map(|it| it.received_bytes).sum(),
+        sources: snapshot
+            .captures
+            .iter()
+            .map(|it| CaptureRow {
+                name: &it.name,
+                mode: it.mode.as_str(),
+                linktype: link_word(it.link),
+                frames: it.received_frames,
+                octets: it.received_bytes,
+                truncated: it.truncated_frames,
+                dropped: counts(STAGES, &it.dropped_frames),
+            })
+            .collect(),
+    }
+}
+
+fn packs(snapshot: &Snapshot) -> Vec<PackRow<'_>> {
+    let rows = snapshot.catalogue.packs().iter();
+    rows.map(|it| PackRow {
+        id: &it.id,
+        version: &it.version,
+        date: &it.date,
+        signatures: it.signatures,
+    })
+    .collect()
+}
+
+fn finding<'a>(snapshot: &'a Snapshot, finding: &'a Finding) -> FindingRow<'a> {
+    FindingRow {
+        host: finding.host.to_string(),
+        vendor: VendorRow {
+            id: snapshot.vendor_id(finding.vendor),
+            name: snapshot.vendor_name(finding.vendor),
+        },
+        verdict: verdict_word(finding.verdict),
+        grounds: &finding.grounds,
+        products: &finding.products,
+        categories: finding.categories.iter().map(|it| it.as_str()).collect(),
+        first_seen: rfc3339(finding.first_seen),
+        last_seen: rfc3339(finding.last_seen),
+        contacts: counts(Reach::ALL.map(Reach::as_str), &finding.contacts),
+        sources: counts(Source::ALL.map(Source::as_str), &finding.sources),
+        octets: Octets {
+            sent: finding.sent,
+            received: finding.received,
+        },
+        names: finding
+            .names
+            .iter()
+            .map(|(name, signature)| NameRow {
+                name: name.as_str(),
+                signature,
+            })
+            .collect(),
+    }
+}
+
+fn visibility_of(snapshot: &Snapshot) -> VisibilityPart {
+    let seen = &snapshot.visibility;
+    let captures = &snapshot.captures;
+    let mut dropped = [0; STAGES.len()];
+    for capture in captures {
+        for (sum, count) in dropped.iter_mut().zip(capture.dropped_frames) {
+            *sum += count;
+        }
+    }
+    let error = |layer, reason| {
+        let count = snapshot.decode.errors.get(&(layer, reason));
+        (reason, count.copied().unwrap_or(0))
+    };
+    let skipped = |it| (it, snapshot.decode.skipped.get(it).copied().unwrap_or(0));
+    VisibilityPart {
+        connections: per_transport(seen, connections),
+        messages: Map(Protocol::ALL
+            .iter()
+            .zip(&seen.messages)
+            .map(|(protocol, row)| {
+                let results = MessageResult::ALL.map(MessageResult::as_str);
+                (protocol.as_str(), counts(results, row))
+            })
+            .collect()),
+        observations: counts(Source::ALL.map(Source::as_str), &seen.observations),
+        hellos: per_transport(seen, |seen, it| counts(ECH, &seen.hellos[it as usize])),
+        quic_initials: counts(QUIC_VERSIONS, &seen.quic_initials),
+        flows: per_transport(seen, flows),
+        frames: Frames {
+            received: captures.iter().map(|it| it.received_frames).sum(),
+            truncated: captures.iter().map(|it| it.truncated_frames).sum(),
+            dropped: counts(STAGES, &dropped),
+        },
+        decode_errors: Map(LAYERS
+            .iter()
+            .map(|&layer| (layer, Map(DECODE_REASONS.map(|it| error(layer, it)).into())))
+            .collect()),
+        skipped_encapsulations: Map(SKIPPED.map(skipped).into()),
+    }
+}
+
+fn per_transport<T>(
+    visibility: &Visibility,
+    part: impl Fn(&Visibility, Transport) -> T,
+) -> PerTransport<T> {
+    PerTransport {
+        tcp: part(visibility, Transport::Tcp),
+        udp: part(visibility, Transport::Udp),
+    }
+}
+
+fn connections(visibility: &Visibility, transport: Transport) -> Connections {
+    let at = transport as usize;
+    Connections {
+        total: visibility.connections[at],
+        named: counts(Source::ALL.map(Source::as_str), &visibility.named[at]),
+        unnamed: counts(Unnamed::ALL.map(Unnamed::as_str), &visibility.unnamed[at]),
+    }
+}
+
+fn flows(visibility: &Visibility, transport: Transport) -> Flows {
+    let at = transport as usize;
+    let [ended_one_way, ended_both_ways] = visibility.flows_ended[at];
+    Flows {
+        started: visibility.flows_started[at],
+        ended_one_way,
+        ended_both_ways,
+        evicted: visibility.flows_evicted[at],
+    }
+}
+
+/// Version of the documents; a change that breaks readers raises it.
+const SCHEMA: u32 = 1;
+
+const GENERATOR: Generator = Generator {
+    name: PROGRAM,
+    version: VERSION,
+};
+
+/// Words for [`Ech`](crate::names::tls::Ech), in its order.
+pub(super) const ECH: [&str; 4] = ["none", "grease", "real", "unknown"];
+
+/// Words for the versions of [`Visibility::quic_initials`].
+pub(super) const QUIC_VERSIONS: [&str; 4] = ["v1", "v2", "draft", "other"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::sample;
+
+    fn document(snapshot: &Snapshot) -> String {
+        serde_json::to_string_pretty(&findings(snapshot)).unwrap()
+    }
+
+    #[test]
+    fn the_document_is_that_of_the_golden_file() {
+        let document = document(&sample::snapshot()) + "\n";
+        let version = format!("\"version\": \"{VERSION}\"");
+        sample::expect_golden(
+            "findings.json",
+            &document.replace(&version, "\"version\": \"VERSION\""),
+        );
+    }
+
+    #[test]
+    fn the_order_in_which_findings_come_does_not_matter() {
+        let one = sample::snapshot();
+        let mut other = one.clone();
+        other.findings.reverse();
+        assert_eq!(document(&one), document(&other));
+    }
+
+    #[test]
+    fn a_document_without_findings_still_tells_what_could_not_be_seen() {
+        let parsed = serde_json::to_value(findings(&sample::empty())).unwrap();
+        assert_eq!(parsed["findings"], serde_json::json!([]));
+        assert_eq!(parsed["visibility"]["connections"]["tcp"]["total"], 0);
+        assert!(parsed["input"].get("first_frame").is_none());
+    }
+
+    #[test]
+    fn every_loaded_signature_is_listed() {
+        let snapshot = sample::snapshot();
+        let parsed = serde_json::to_value(signatures(&snapshot)).unwrap();
+        let listed = parsed["signatures"].as_array().unwrap();
+        assert_eq!(listed.len(), snapshot.catalogue.signatures().len());
+    }
+}

@@ -1,0 +1,269 @@
+//! The section of what could not be seen.
+
+use std::cmp::Reverse;
+use std::fmt::Write;
+
+use super::{MARGIN, Paint, Style, paragraph, row};
+use crate::export::{STAGES, Snapshot, human_count, human_share};
+use crate::names::Source;
+use crate::names::tls::Ech;
+use crate::visibility::{MessageResult, Protocol, Unnamed};
+
+pub(super) fn write(text: &mut String, snapshot: &Snapshot, style: Style) {
+    let _ = writeln!(
+        text,
+        "\n{}",
+        style.paint(Paint::Bold, "WHAT COULD NOT BE SEEN")
+    );
+    connections(text, snapshot);
+    encrypted(text, snapshot);
+    messages(text, snapshot);
+    frames(text, snapshot);
+    packets(text, snapshot);
+    flows(text, snapshot);
+}
+
+fn connections(text: &mut String, snapshot: &Snapshot) {
+    let seen = &snapshot.visibility;
+    let all: u64 = seen.connections.iter().sum();
+    if all == 0 {
+        row(text, "connections", "none were opened");
+        return;
+    }
+    let both = |rows: &dyn Fn(usize) -> u64| rows(0) + rows(1);
+    let named: Vec<(String, u64)> = Source::ALL
+        .into_iter()
+        .map(|it| {
+            let count = both(&|transport| seen.named[transport][it as usize]);
+            (source_words(it).to_owned(), count)
+        })
+        .collect();
+    let unnamed: Vec<(String, u64)> = Unnamed::ALL
+        .into_iter()
+        .map(|it| {
+            let count = both(&|transport| seen.unnamed[transport][it as usize]);
+            (reason_words(it).to_owned(), count)
+        })
+        .collect();
+    let sum = |rows: &[(String, u64)]| rows.iter().map(|it| it.1).sum::<u64>();
+    row(
+        text,
+        "connections",
+        &format!(
+            "{} opened by hosts; {} could be named ({}), {} could not ({})",
+            human_count(all),
+            human_count(sum(&named)),
+            human_share(sum(&named), all),
+            human_count(sum(&unnamed)),
+            human_share(sum(&unnamed), all),
+        ),
+    );
+    for (word, rows) in [("named by", named), ("not named", unnamed)] {
+        let mut rows: Vec<_> = rows.into_iter().filter(|it| it.1 > 0).collect();
+        rows.sort_by_key(|it| Reverse(it.1));
+        let mut margin = word;
+        for (words, count) in rows {
+            let share = human_share(count, all);
+            let first = format!(
+                "  {margin:<MARGIN$}  {:>9}  {share:>7}  ",
+                human_count(count)
+            );
+            paragraph(text, &first, &" ".repeat(MARGIN + 24), &words);
+            margin = "";
+        }
+    }
+}
+
+fn encrypted(text: &mut String, snapshot: &Snapshot) {
+    let seen = &snapshot.visibility;
+    let hellos = seen.hellos.as_flattened().iter().sum::<u64>();
+    let with = |ech: Ech| seen.hellos.iter().map(|it| it[ech as usize]).sum::<u64>();
+    let line = if hellos == 0 {
+        "no TLS or QUIC hello was seen".to_owned()
+    } else {
+        format!(
+            "{} of {} TLS and QUIC hellos hide their real name ({}), {} may do so ({})",
+            human_count(with(Ech::Real)),
+            human_count(hellos),
+            human_share(with(Ech::Real), hellos),
+            human_count(with(Ech::Unknown)),
+            human_share(with(Ech::Unknown), hellos),
+        )
+    };
+    row(text, "hellos", &line);
+    let encrypted_dns: u64 = seen
+        .unnamed
+        .iter()
+        .map(|it| it[Unnamed::EncryptedDns as usize])
+        .sum();
+    let line = match encrypted_dns {
+        0 => "no connection to a known resolver was encrypted".to_owned(),
+        1 => "1 connection to a resolver, whose questions cannot be read".to_owned(),
+        count => format!(
+            "{} connections to resolvers, whose questions cannot be read",
+            human_count(count)
+        ),
+    };
+    row(text, "encrypted DNS", &line);
+}
+
+fn messages(text: &mut String, snapshot: &Snapshot) {
+    let rows = &snapshot.visibility.messages;
+    let all: u64 = rows.as_flattened().iter().sum();
+    let of = |result: MessageResult, words: &str| {
+        let mut parts = Vec::new();
+        for (protocol, row) in Protocol::ALL.iter().zip(rows) {
+            let count = row[result as usize];
+            if count > 0 {
+                let protocol = protocol.as_str().to_uppercase();
+                parts.push(format!("{protocol} {}", human_count(count)));
+            }
+        }
+        let sum: u64 = rows.iter().map(|it| it[result as usize]).sum();
+        match parts.as_slice() {
+            [] => format!("none {words}"),
+            parts => format!("{} {words} ({})", human_count(sum), parts.join(", ")),
+        }
+    };
+    let line = format!(
+        "{} read for a name: {}, {}",
+        human_count(all),
+        of(MessageResult::Malformed, "malformed"),
+        of(MessageResult::GaveUp, "never whole"),
+    );
+    row(text, "messages", &line);
+}
+
+fn frames(text: &mut String, snapshot: &Snapshot) {
+    let captures = &snapshot.captures;
+    let received: u64 = captures.iter().map(|it| it.received_frames).sum();
+    let truncated: u64 = captures.iter().map(|it| it.truncated_frames).sum();
+    let stages: Vec<(&str, u64)> = STAGES
+        .into_iter()
+        .enumerate()
+        .map(|(at, stage)| {
+            let counts = captures.iter().map(|it| it.dropped_frames[at]);
+            (stage, counts.sum())
+        })
+        .collect();
+    let dropped = stages.iter().map(|it| it.1).sum();
+    let mut line = format!(
+        "{} received, {} cut short ({}), {} dropped ({})",
+        human_count(received),
+        human_count(truncated),
+        human_share(truncated, received),
+        human_count(dropped),
+        human_share(dropped, received),
+    );
+    let stages: Vec<String> = stages
+        .into_iter()
+        .filter(|it| it.1 > 0)
+        .map(|(stage, count)| format!("{} at the {stage}", human_count(count)))
+        .collect();
+    if !stages.is_empty() {
+        let _ = write!(line, ": {}", stages.join(", "));
+    }
+    row(text, "frames", &line);
+}
+
+fn packets(text: &mut String, snapshot: &Snapshot) {
+    let decode = &snapshot.decode;
+    let mut parts = Vec::new();
+    for (encapsulation, count) in decode.skipped.iter().filter(|it| *it.1 > 0) {
+        parts.push(format!(
+            "{} in {}",
+            human_count(*count),
+            encapsulation_words(encapsulation)
+        ));
+    }
+    for ((layer, reason), count) in decode.errors.iter().filter(|it| *it.1 > 0) {
+        let reason = match *reason {
+            "short" => "cut off",
+            "length" => "of a wrong length",
+            "depth" => "nested too deep",
+            other => other,
+        };
+        parts.push(format!(
+            "{} with a {layer} header {reason}",
+            human_count(*count)
+        ));
+    }
+    let lost: u64 = decode
+        .datagrams
+        .iter()
+        .filter(|it| *it.0 != "whole")
+        .map(|it| *it.1)
+        .sum();
+    if lost > 0 {
+        parts.push(format!("{} fragmented and never whole", human_count(lost)));
+    }
+    let line = match parts.as_slice() {
+        [] => "all could be decoded".to_owned(),
+        parts => format!("not read: {}", parts.join(", ")),
+    };
+    row(text, "packets", &line);
+}
+
+fn flows(text: &mut String, snapshot: &Snapshot) {
+    let seen = &snapshot.visibility;
+    let [[tcp_one, tcp_both], _] = seen.flows_ended;
+    let evicted: u64 = seen.flows_evicted.iter().sum();
+    let tcp = tcp_one + tcp_both;
+    let mut line = format!(
+        "{} of {} TCP flows were seen in one direction only ({})",
+        human_count(tcp_one),
+        human_count(tcp),
+        human_share(tcp_one, tcp),
+    );
+    if evicted > 0 {
+        let flows = if evicted == 1 {
+            "flow was"
+        } else {
+            "flows were"
+        };
+        let _ = write!(
+            line,
+            "; {} {flows} forgotten because the table was full",
+            human_count(evicted)
+        );
+    }
+    row(text, "flows", &line);
+}
+
+const fn source_words(source: Source) -> &'static str {
+    match source {
+        Source::DnsQuery => "DNS question",
+        Source::DnsAnswer => "DNS answer",
+        Source::TlsSni => "TLS hello",
+        Source::QuicSni => "QUIC hello",
+        Source::HttpHost => "HTTP request",
+        Source::HttpConnect => "HTTP CONNECT request",
+        Source::TlsCert => "certificate of the server",
+        Source::DnsCorrelated => "address that DNS had given for a name",
+    }
+}
+
+/// Why a connection has no name, in plain words.
+pub(in crate::export) const fn reason_words(reason: Unnamed) -> &'static str {
+    match reason {
+        Unnamed::NoHello => "no hello and no request was seen",
+        Unnamed::Truncated => "the frame that held the name was cut short",
+        Unnamed::RealEch => "the hello was encrypted (ECH)",
+        Unnamed::EncryptedDns => "encrypted DNS",
+        Unnamed::NotTls => "a protocol that carries no name",
+        Unnamed::Dropped => "octets were missing",
+        Unnamed::UnknownTunnel => "inside a tunnel that is not read",
+    }
+}
+
+fn encapsulation_words(word: &str) -> &str {
+    match word {
+        "macsec" => "MACsec",
+        "esp" => "ESP",
+        "wireguard" => "WireGuard",
+        "openvpn" => "OpenVPN",
+        "l2tp" => "L2TP",
+        "other" => "another encapsulation",
+        word => word,
+    }
+}
