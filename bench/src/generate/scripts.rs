@@ -522,7 +522,7 @@ impl Author {
     /// How long a flow takes for its bulk: with the arrivals of the mixed capture this keeps about
     /// 4,000 flows open.
     fn duration(&mut self) -> u64 {
-        self.rng.between(300_000_000, 4_500_000_000)
+        self.rng.between(300_000_000, 4_000_000_000)
     }
 
     fn count(&mut self, what: &'static str) {
@@ -591,7 +591,7 @@ fn bump_ip_id(frame: &mut [u8]) {
 const POST_QUANTUM_PER_MILLE: u64 = 600;
 
 /// Least bulk of a connection in octets; see [`Rng::heavy_tail`] for the mean.
-const LEAST_BULK: u64 = 4_000;
+const LEAST_BULK: u64 = 4_250;
 
 #[cfg(test)]
 mod tests {
