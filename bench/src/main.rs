@@ -1,2 +1,47 @@
-//! Benchmark.
-fn main() {}
+//! phonehome-bench: a traffic generator, and phonehome beside its peers as whole processes.
+//!
+//! In the order in which a comparison takes them:
+//!
+//! - [`cli`] holds what was typed.
+//! - [`generate`] writes a capture and the names that are in it, from a seed.
+//! - [`capture`] keeps generated captures and their checksums, so that each is made once.
+//! - [`peers`] knows the programs that are compared and how each is called.
+//! - [`measure`] runs a program and reads the CPU time and memory that it used.
+//! - [`compare`] runs the programs in turn and reduces the runs to medians.
+//! - [`report`] prints and records the result, with the [`machine`] it was measured on.
+//! - [`check`] compares the names that phonehome reads with those that were generated.
+
+use std::error::Error as _;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod capture;
+mod check;
+mod cli;
+mod compare;
+mod error;
+mod generate;
+mod machine;
+mod measure;
+mod peers;
+mod report;
+
+fn main() -> ExitCode {
+    match cli::run(cli::Arguments::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            let mut text = format!("phonehome-bench: {error}");
+            let mut cause = error.source();
+            while let Some(it) = cause {
+                text.push_str(": ");
+                text.push_str(&it.to_string());
+                cause = it.source();
+            }
+            // With standard error closed there is nobody to tell.
+            let _ = writeln!(std::io::stderr(), "{text}");
+            ExitCode::FAILURE
+        }
+    }
+}
