@@ -305,7 +305,7 @@ ul { padding-left: 1.25rem; }
   table, tbody, tr, th, td { display: block; }
   tr { border-bottom: 1px solid var(--line); padding: 0.5rem 0; }
   th, td { border: 0; padding: 0.1rem 0; }
-  td { display: flex; gap: 1rem; text-align: left; }
+  td, td.number { display: flex; gap: 1rem; text-align: left; }
   td::before { content: attr(data-of); flex: 0 0 6rem; color: var(--soft); font-weight: 400; }
 }
 footer { margin-top: 2rem; color: var(--soft); }

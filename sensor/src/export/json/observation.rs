@@ -13,6 +13,7 @@ use crate::names::tls::Ech;
 /// `src_port`, `dst`, `dst_port`, `name`; then `ech` unless the hello has no such extension, and
 /// `vlan` if the frame was tagged.
 pub fn write_observation(out: &mut Vec<u8>, observation: &Observation) {
+    out.reserve(USUAL_LINE);
     out.extend_from_slice(b"{\"ts\":");
     push_seconds(out, observation.at.as_nanos());
     out.extend_from_slice(b",\"source\":\"");
@@ -62,14 +63,19 @@ fn push_seconds(out: &mut Vec<u8>, nanos: i64) {
 
 /// Appends a number in decimal.
 fn push_decimal(out: &mut Vec<u8>, number: u64) {
-    let mut place = 1;
-    while number / place >= 10 {
-        place *= 10;
+    // As many digits as the largest number has.
+    let mut digits = [0; 20];
+    let mut unused = digits.len();
+    let mut rest = number;
+    for place in digits.iter_mut().rev() {
+        *place = digit(rest);
+        rest /= 10;
+        unused -= 1;
+        if rest == 0 {
+            break;
+        }
     }
-    while place > 0 {
-        out.push(digit(number / place));
-        place /= 10;
-    }
+    out.extend_from_slice(digits.get(unused..).unwrap_or_default());
 }
 
 /// The last decimal digit of a number, in ASCII.
@@ -104,6 +110,9 @@ fn push_escaped(out: &mut Vec<u8>, text: &str) {
         }
     }
 }
+
+/// Octets that hold nearly every line.
+const USUAL_LINE: usize = 256;
 
 #[cfg(test)]
 mod tests {

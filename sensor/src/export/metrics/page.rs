@@ -31,7 +31,7 @@ impl Page {
         self.family(MetricType::COUNTER, name, help, rows.collect());
     }
 
-    /// Adds a counter of seconds.
+    /// Adds a counter of seconds. Rows with the same labels are added up.
     pub(super) fn seconds<'a, const N: usize>(
         &mut self,
         name: &str,
@@ -39,7 +39,12 @@ impl Page {
         labels: [&str; N],
         rows: impl IntoIterator<Item = ([&'a str; N], Duration)>,
     ) {
-        let rows = rows.into_iter().map(|(values, duration)| {
+        let mut sums: BTreeMap<[&str; N], Duration> = BTreeMap::new();
+        for (values, duration) in rows {
+            let sum = sums.entry(values).or_default();
+            *sum = sum.saturating_add(duration);
+        }
+        let rows = sums.into_iter().map(|(values, duration)| {
             let mut metric = labelled(labels, values);
             metric.set_counter(counter_of(duration.as_secs_f64()));
             metric
@@ -64,7 +69,8 @@ impl Page {
         );
     }
 
-    /// Adds a gauge.
+    /// Adds a gauge. Of rows with the same labels, as a file given twice makes them, the largest
+    /// value is kept.
     pub(super) fn gauge<'a, const N: usize>(
         &mut self,
         name: &str,
@@ -72,7 +78,12 @@ impl Page {
         labels: [&str; N],
         rows: impl IntoIterator<Item = ([&'a str; N], f64)>,
     ) {
-        let rows = rows.into_iter().map(|(values, value)| {
+        let mut largest: BTreeMap<[&str; N], f64> = BTreeMap::new();
+        for (values, value) in rows {
+            let kept = largest.entry(values).or_insert(value);
+            *kept = kept.max(value);
+        }
+        let rows = largest.into_iter().map(|(values, value)| {
             let mut gauge = Gauge::default();
             gauge.set_value(value);
             let mut metric = labelled(labels, values);

@@ -55,7 +55,10 @@ fn promtool_finds_nothing_to_say() {
 
 #[test]
 fn no_series_is_there_twice() {
-    for snapshot in [sample::snapshot(), sample::empty()] {
+    let mut twice = sample::snapshot();
+    twice.captures.push(twice.captures[0].clone());
+    twice.pipeline.busy.push(twice.pipeline.busy[0].clone());
+    for snapshot in [sample::snapshot(), sample::empty(), twice] {
         let text = text(&snapshot) + &hosts::text(&snapshot);
         let all = series(&text);
         assert_eq!(all.len(), all.iter().collect::<BTreeSet<_>>().len());
@@ -127,6 +130,16 @@ fn active_hosts_are_counted_from_the_newest_frame() {
     let active = |window| sum(&text, "phonehome_active_hosts", &["bytedance", window]);
     assert_eq!(active("window=\"1h\""), 0.0);
     assert_eq!(active("window=\"1d\""), 2.0);
+}
+
+#[test]
+fn a_file_that_is_read_twice_counts_twice() {
+    let mut snapshot = sample::snapshot();
+    snapshot.captures.push(snapshot.captures[0].clone());
+    let text = text(&snapshot);
+    let received = sum(&text, "phonehome_capture_received_frames_total", &[]);
+    assert_eq!(received, 2.0 * 184_223.0);
+    assert_eq!(sum(&text, "phonehome_capture_info", &[]), 1.0);
 }
 
 #[test]
