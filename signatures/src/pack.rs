@@ -1,6 +1,6 @@
 //! Packs: the signatures of one vendor, as a TOML file.
 //!
-//! [`Pack::read`] takes the text of a file and gives either a pack in which every reference holds
+//! Reading takes the text of a file and gives either a pack in which every reference holds
 //! and every example is claimed as it says, or all that is wrong at once, each with its line. The
 //! format is described in the README of this package.
 
