@@ -374,6 +374,11 @@ fn read_files(dir: &Path) -> Result<Vec<(String, String)>, LoadError> {
             .read_to_end(&mut octets)
             .map_err(wrong(&path))?;
         let file = path.display().to_string();
+        if octets.len() > pack::MAX_FILE {
+            // Cut off it may end inside a character; what is wrong is its size.
+            octets.clear();
+            octets.resize(pack::MAX_FILE + 1, b' ');
+        }
         let text = String::from_utf8(octets).map_err(|error| {
             let valid = error.utf8_error().valid_up_to();
             let before = error.as_bytes().get(..valid).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Packs: the signatures of one vendor, as a TOML file.
 //!
-//! [`Pack::read`] takes the text of a file and gives either a pack in which every reference holds
+//! Reading takes the text of a file and gives either a pack in which every reference holds
 //! and every example is claimed as it says, or all that is wrong at once, each with its line. The
 //! format is described in the README of this package.
 
@@ -204,11 +204,12 @@ fn read_sources(document: &Table<'_>, report: &mut Report<'_>) -> BTreeMap<u32, 
         let text = table.text("text", "write the citation", report);
         let url = table.optional_text("url", report);
         let date = table.optional_text("date", report);
-        let (Some(id), Some(text)) = (id, text) else {
+        let Some(id) = id else {
             continue;
         };
         let owned = |text: Option<At<&str>>| text.map(|text| text.value.to_owned());
-        let text = text.value.to_owned();
+        // A source without a text is kept, so that entries that cite it are not reported as well.
+        let text = owned(text).unwrap_or_default();
         let source = Source {
             id: id.value,
             text,
@@ -222,3 +223,6 @@ fn read_sources(document: &Table<'_>, report: &mut Report<'_>) -> BTreeMap<u32, 
     }
     sources
 }
+
+#[cfg(test)]
+mod tests;

@@ -274,7 +274,7 @@ fn naive(pattern: &Pattern, name: &str) -> bool {
         Pattern::Suffix(_) => true,
         Pattern::Glob(glob) => {
             let count = if glob.deep {
-                above.len() >= 1
+                !above.is_empty()
             } else {
                 above.len() == 1
             };

@@ -61,7 +61,7 @@ fn plain(text: &str) -> Result<String, String> {
 }
 
 fn too_many(limit: usize) -> String {
-    format!("stands for more than {limit} patterns; use a glob or a suffix")
+    format!("stands for more patterns than the {limit} that it may; use a glob or a suffix")
 }
 
 fn choices(inside: &str, limit: usize) -> Result<Segment, String> {
