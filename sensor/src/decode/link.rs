@@ -122,8 +122,11 @@ impl Unwrap<'_> {
                 let organisation = span.array::<3>()?;
                 let ether_type = span.u16()?;
                 match organisation {
-                    // RFC 1042 and IEEE 802.1H.
-                    [0, 0, 0] | [0, 0, 0xf8] => self.ether_type(ether_type, span),
+                    // RFC 1042 and IEEE 802.1H. A length is none, or such headers would lead to
+                    // each other without end.
+                    [0, 0, 0] | [0, 0, 0xf8] if ether_type > MAX_802_3_LEN => {
+                        self.ether_type(ether_type, span)
+                    }
                     // RFC 2684: a bridged frame, with its checksum or without.
                     [0, 0x80, 0xc2] if matches!(ether_type, 1 | 7) => self.bridged(span),
                     _ => Err(NOT_IP),
@@ -298,7 +301,7 @@ const PPI: LinkType = LinkType(192);
 const PKTAP: LinkType = LinkType(258);
 
 /// Highest value that is a length and not an EtherType.
-const MAX_802_3_LEN: u16 = 1_535;
+pub(super) const MAX_802_3_LEN: u16 = 1_535;
 const ETHER_TYPE_ARP: u16 = 0x0806;
 /// Transparent Ethernet bridging (RFC 7637).
 pub(super) const ETHER_TYPE_BRIDGED: u16 = 0x6558;

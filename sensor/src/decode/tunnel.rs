@@ -9,7 +9,7 @@
 )]
 
 use super::decoder::{Stop, Unwrap, Unwrapped};
-use super::link::{ETHER_TYPE_BRIDGED, ETHER_TYPE_PPP, NOT_IP};
+use super::link::{ETHER_TYPE_BRIDGED, ETHER_TYPE_PPP, MAX_802_3_LEN, NOT_IP};
 use super::outcome::{Closed, Encapsulation, Layer, Skipped};
 use super::span::Span;
 use super::walk::is_tunnel;
@@ -138,6 +138,8 @@ impl Unwrap<'_> {
                 }
                 self.ip(span)
             }
+            // Messages that keep the tunnel alive, and odd protocols.
+            0..=MAX_802_3_LEN => Err(CLOSED),
             _ => {
                 self.enter(Encapsulation::Gre)?;
                 self.ether_type(protocol, span)
@@ -232,6 +234,7 @@ impl Unwrap<'_> {
         span.skip(usize::from(version_len & 0x3f) << 2)?;
         match protocol {
             ETHER_TYPE_BRIDGED => self.ethernet(span),
+            0..=MAX_802_3_LEN => Err(CLOSED),
             _ => self.ether_type(protocol, span),
         }
     }
