@@ -271,6 +271,18 @@ fn what_is_not_read_is_told_and_counted() {
 }
 
 #[test]
+fn extension_headers_between_mapped_addresses_are_read() {
+    let mut octets = in_ipv6(60, &join(&[&[17, 0, 1, 4, 0, 0, 0, 0], &ipv6()[40..]]));
+    for address in [8, 24] {
+        octets[address..address + 10].fill(0);
+        octets[address + 10..address + 12].fill(0xff);
+    }
+    let mut decoder = Decoder::default();
+    let frame = frame(LinkType::RAW, &octets);
+    assert!(matches!(decoder.decode(&frame), Decoded::Packet(it) if it.payload == PAYLOAD));
+}
+
+#[test]
 fn a_closed_tunnel_over_ip_is_a_packet_of_its_protocol() {
     let cases = [
         (50, vec![9; 40], Closed::Esp),

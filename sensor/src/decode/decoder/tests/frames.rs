@@ -501,6 +501,52 @@ pub(super) fn cases() -> Vec<(&'static str, LinkType, Vec<u8>, Vec<Encapsulation
             vec![E::Other],
         ),
         (
+            "service header",
+            eth,
+            ethernet(0x894f, &join(&[&[0, 2, 2, 1, 0, 0, 1, 255], &ip])),
+            vec![E::Other],
+        ),
+        (
+            "service header in VXLAN-GPE",
+            eth,
+            udp(
+                4790,
+                &[0x0c, 0, 0, 4, 0, 0, 7, 0],
+                &join(&[&[0, 2, 2, 3, 0, 0, 1, 255], &inner]),
+            ),
+            vec![E::Vxlan, E::Other],
+        ),
+        (
+            "VXLAN with all reserved bits",
+            eth,
+            udp(4789, &[0xff, 1, 2, 0xf2, 0, 0, 7, 9], &inner),
+            vec![E::Vxlan],
+        ),
+        (
+            "security group tag",
+            eth,
+            ethernet(0x8909, &join(&[&[1, 1, 0, 1, 0, 9, 8, 0], &ip])),
+            vec![E::Other],
+        ),
+        (
+            "port extender tag",
+            eth,
+            ethernet(0x893f, &join(&[&[0; 6], &[8, 0], &ip])),
+            vec![E::Other],
+        ),
+        (
+            "backbone tag",
+            eth,
+            ethernet(0x88e7, &join(&[&[0, 0, 0, 1], &inner])),
+            vec![E::Other],
+        ),
+        (
+            "InfiniBand",
+            LinkType(242),
+            join(&[&[0; 40], &[8, 0, 0, 0], &ip]),
+            vec![],
+        ),
+        (
             "all at once",
             eth,
             ethernet(
