@@ -197,3 +197,6 @@ impl Layers {
 const MAX_NESTED_DATAGRAMS: usize = 4;
 /// Most guesses for a frame: one for each encapsulation, and one that fails for each.
 const MAX_GUESSES: u8 = 16;
+
+#[cfg(test)]
+mod tests;

@@ -44,6 +44,13 @@ impl Unwrap<'_> {
             LinkType::IEEE802_11 => self.wireless(span, 0),
             LinkType::IEEE802_11_RADIOTAP => self.radiotap(span),
             LinkType::NFLOG => self.netfilter_log(span),
+            INFINIBAND => {
+                // RFC 4391: a routing header, an EtherType and two octets that mean nothing.
+                span.skip(40)?;
+                let ether_type = span.u16()?;
+                span.skip(2)?;
+                self.ether_type(ether_type, span)
+            }
             PKTAP => self.pktap(span),
             PPI => self.ppi(span),
             ATM_RFC1483 => self.llc(span),
@@ -96,6 +103,11 @@ impl Unwrap<'_> {
                 span.skip(4)?;
                 self.ethernet(span)
             }
+            ETHER_TYPE_SERVICE => self.service_header(span),
+            ETHER_TYPE_SECURITY_GROUP => {
+                let [_version, words] = span.array()?;
+                self.bridge_tag(usize::from(words) << 2, span)
+            }
             ETHER_TYPE_VN_TAG => self.bridge_tag(4, span),
             ETHER_TYPE_E_TAG => self.bridge_tag(6, span),
             _ => Err(Stop::Skipped(Skipped::NotIp(ether_type))),
@@ -107,7 +119,7 @@ impl Unwrap<'_> {
         self.ethernet(span)
     }
 
-    /// Passes over a tag of `len` octets that a bridge port extender adds.
+    /// Passes over `len` octets of a tag that a bridge adds.
     fn bridge_tag<'a>(&mut self, len: usize, mut span: Span<'a>) -> Unwrapped<'a> {
         self.enter(Encapsulation::Other)?;
         span.skip(len)?;
@@ -122,8 +134,11 @@ impl Unwrap<'_> {
                 let organisation = span.array::<3>()?;
                 let ether_type = span.u16()?;
                 match organisation {
-                    // RFC 1042 and IEEE 802.1H.
-                    [0, 0, 0] | [0, 0, 0xf8] => self.ether_type(ether_type, span),
+                    // RFC 1042 and IEEE 802.1H. A length is none, or such headers would lead to
+                    // each other without end.
+                    [0, 0, 0] | [0, 0, 0xf8] if ether_type > MAX_802_3_LEN => {
+                        self.ether_type(ether_type, span)
+                    }
                     // RFC 2684: a bridged frame, with its checksum or without.
                     [0, 0x80, 0xc2] if matches!(ether_type, 1 | 7) => self.bridged(span),
                     _ => Err(NOT_IP),
@@ -295,10 +310,11 @@ const RAW_OPENBSD: LinkType = LinkType(14);
 const ATM_RFC1483: LinkType = LinkType(100);
 const PPP_PPPD: LinkType = LinkType(166);
 const PPI: LinkType = LinkType(192);
+const INFINIBAND: LinkType = LinkType(242);
 const PKTAP: LinkType = LinkType(258);
 
 /// Highest value that is a length and not an EtherType.
-const MAX_802_3_LEN: u16 = 1_535;
+pub(super) const MAX_802_3_LEN: u16 = 1_535;
 const ETHER_TYPE_ARP: u16 = 0x0806;
 /// Transparent Ethernet bridging (RFC 7637).
 pub(super) const ETHER_TYPE_BRIDGED: u16 = 0x6558;
@@ -310,6 +326,10 @@ const ETHER_TYPE_PPPOE_SESSION: u16 = 0x8864;
 const ETHER_TYPE_BACKBONE: u16 = 0x88e7;
 /// IEEE 802.1AE.
 const ETHER_TYPE_MACSEC: u16 = 0x88e5;
+/// Cisco's security group tag.
+const ETHER_TYPE_SECURITY_GROUP: u16 = 0x8909;
+/// RFC 8300.
+const ETHER_TYPE_SERVICE: u16 = 0x894f;
 const ETHER_TYPE_VN_TAG: u16 = 0x8926;
 /// IEEE 802.1BR.
 const ETHER_TYPE_E_TAG: u16 = 0x893f;

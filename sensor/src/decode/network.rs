@@ -32,6 +32,8 @@ pub(super) struct Ip {
     pub(super) dst: Address,
     /// Protocol of the payload, or the next header.
     pub(super) protocol: u8,
+    /// Whether it is IPv6. The addresses do not tell: those of IPv6 may be mapped ones.
+    pub(super) v6: bool,
 }
 
 impl Unwrap<'_> {
@@ -64,6 +66,7 @@ impl Unwrap<'_> {
             src: Address::from_v4(header.source()),
             dst: Address::from_v4(header.destination()),
             protocol: header.protocol().0,
+            v6: false,
         };
         if header.is_fragmenting_payload() {
             let id = u32::from(header.identification());
@@ -89,6 +92,7 @@ impl Unwrap<'_> {
             src: Address::from_v6(header.source()),
             dst: Address::from_v6(header.destination()),
             protocol: header.next_header().0,
+            v6: true,
         };
         self.protocol(ip, span)
     }
@@ -108,9 +112,7 @@ impl Unwrap<'_> {
         loop {
             let octets = span.octets();
             let (next, len) = match ip.protocol {
-                HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS | MOBILITY | HIP | SHIM6
-                    if ip.src.v4().is_none() =>
-                {
+                HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS | MOBILITY | HIP | SHIM6 if ip.v6 => {
                     let header = Ipv6RawExtHeaderSlice::from_slice(octets);
                     let header = header.map_err(|it| short(&it))?;
                     (header.next_header(), header.slice().len())
@@ -123,7 +125,7 @@ impl Unwrap<'_> {
                     })?;
                     (header.next_header(), header.slice().len())
                 }
-                FRAGMENT if ip.src.v4().is_none() => {
+                FRAGMENT if ip.v6 => {
                     let header = Ipv6FragmentHeaderSlice::from_slice(octets);
                     let header = header.map_err(|it| short(&it))?;
                     if header.is_fragmenting_payload() {
@@ -220,7 +222,9 @@ impl Unwrap<'_> {
         if octets.is_empty() || end > MAX_DATAGRAM || (more && !octets.len().is_multiple_of(8)) {
             return Err(span.wrong().into());
         }
-        let Ip { src, dst, protocol } = ip;
+        let Ip {
+            src, dst, protocol, ..
+        } = ip;
         let fragment = Fragment {
             key: Key {
                 src,

@@ -162,7 +162,7 @@ pub enum Encapsulation {
     Gtpu,
     /// PPP in UDP (RFC 2661).
     L2tp,
-    /// Ethernet in IP (RFC 3378), unencrypted MACsec, TZSP and bridge tags.
+    /// Ethernet in IP (RFC 3378), unencrypted MACsec, service headers, TZSP and tags of bridges.
     Other,
 }
 

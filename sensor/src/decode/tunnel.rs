@@ -9,7 +9,7 @@
 )]
 
 use super::decoder::{Stop, Unwrap, Unwrapped};
-use super::link::{ETHER_TYPE_BRIDGED, ETHER_TYPE_PPP, NOT_IP};
+use super::link::{ETHER_TYPE_BRIDGED, ETHER_TYPE_PPP, MAX_802_3_LEN, NOT_IP};
 use super::outcome::{Closed, Encapsulation, Layer, Skipped};
 use super::span::Span;
 use super::walk::is_tunnel;
@@ -138,6 +138,8 @@ impl Unwrap<'_> {
                 }
                 self.ip(span)
             }
+            // Messages that keep the tunnel alive, and odd protocols.
+            0..=MAX_802_3_LEN => Err(CLOSED),
             _ => {
                 self.enter(Encapsulation::Gre)?;
                 self.ether_type(protocol, span)
@@ -213,9 +215,25 @@ impl Unwrap<'_> {
             return Err(span.wrong().into());
         }
         match (flags & HAS_PROTOCOL, protocol) {
-            (0, _) | (_, 3) => self.ethernet(span),
-            (_, 1 | 2) => self.ip(span),
-            (_, 5) => self.mpls(span),
+            (1.., 1 | 2) => self.ip(span),
+            (1.., 4) => self.service_header(span),
+            (1.., 5) => self.mpls(span),
+            // Without the extension the bit and the field mean nothing.
+            _ => self.ethernet(span),
+        }
+    }
+
+    /// Reads a network service header (RFC 8300 section 2.2).
+    pub(super) fn service_header<'a>(&mut self, span: Span<'a>) -> Unwrapped<'a> {
+        self.enter(Encapsulation::Other)?;
+        let mut span = span.of(Layer::Tunnel);
+        let [_, words, _, protocol] = span.array()?;
+        let len = usize::from(words & 0x3f) << 2;
+        span.skip(len.checked_sub(4).ok_or(span.wrong())?)?;
+        match protocol {
+            1 | 2 => self.ip(span),
+            3 => self.ethernet(span),
+            5 => self.mpls(span),
             _ => Err(CLOSED),
         }
     }
@@ -232,6 +250,7 @@ impl Unwrap<'_> {
         span.skip(usize::from(version_len & 0x3f) << 2)?;
         match protocol {
             ETHER_TYPE_BRIDGED => self.ethernet(span),
+            0..=MAX_802_3_LEN => Err(CLOSED),
             _ => self.ether_type(protocol, span),
         }
     }

@@ -17,7 +17,7 @@ pub(super) struct Input {
 
 enum Octets {
     Plain(Raw),
-    Gzip(MultiGzDecoder<BufReader<Raw>>),
+    Gzip(Box<MultiGzDecoder<BufReader<Raw>>>),
     Zstd(zstd::Decoder<'static, BufReader<Raw>>),
 }
 
@@ -53,7 +53,7 @@ impl Input {
         };
         let octets = match compression {
             Compression::None => Octets::Plain(raw),
-            Compression::Gzip => Octets::Gzip(MultiGzDecoder::new(BufReader::new(raw))),
+            Compression::Gzip => Octets::Gzip(Box::new(MultiGzDecoder::new(BufReader::new(raw)))),
             Compression::Zstd => Octets::Zstd(zstd::Decoder::with_buffer(BufReader::new(raw))?),
         };
         Ok(Self { octets, stored_len })

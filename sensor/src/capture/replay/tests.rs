@@ -255,8 +255,9 @@ fn pcapng_files_are_read_with_all_their_blocks_and_sections() {
 
 #[test]
 fn units_and_offsets_of_time_belong_to_the_interface() {
+    type Options = &'static [(u16, &'static [u8])];
     const OFFSET: [u8; 8] = (-3_i64).to_be_bytes();
-    let cases: [(&[(u16, &[u8])], u64, i64); 13] = [
+    let cases: [(Options, u64, i64); 13] = [
         (&[], 1, 1_000),
         (&[(9, &[0])], 2, 2_000_000_000),
         (&[(9, &[3])], 5, 5_000_000),
