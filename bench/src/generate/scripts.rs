@@ -125,7 +125,8 @@ impl Author {
             round_trip / 8,
             &mut steps,
         );
-        self.ending(connection, true, steps)
+        let len = self.bulk_len();
+        self.ending(connection, (len, true), steps)
     }
 
     fn http(&mut self) -> Flow {
@@ -139,7 +140,7 @@ impl Author {
         let request = http::request(&name, port, &mut self.rng);
         let expected = (Source::HttpHost, &*name);
         self.opening_message(&mut connection, &request, expected, &mut steps);
-        let len = self.rng.between(200, 60_000);
+        let len = self.bulk_len();
         let answer = http::response(len);
         exchange(
             &mut connection,
@@ -148,7 +149,7 @@ impl Author {
             round_trip,
             &mut steps,
         );
-        self.ending(connection, false, steps)
+        self.ending(connection, (len, false), steps)
     }
 
     /// The client's first message: the one that names the server. It may arrive in pieces, out of
@@ -197,15 +198,14 @@ impl Author {
         steps.push(Step::new(self.rng.between(1_000_000, 20_000_000), ack));
     }
 
-    /// Goes on with bulk, or closes at once.
+    /// Goes on with `len` octets of bulk, in TLS records or not, or closes at once if there are none.
     fn ending(
         &mut self,
         mut connection: Connection,
-        in_records: bool,
+        (len, in_records): (u64, bool),
         mut steps: Vec<Step>,
     ) -> Flow {
-        if self.has_bulk {
-            let len = self.rng.heavy_tail(LEAST_BULK);
+        if len > 0 {
             let duration = self.duration();
             let bulk = TcpBulk::new(connection, in_records, len, duration, &mut self.rng);
             Flow::new(steps, Some(Bulk::Tcp(Box::new(bulk))))
@@ -291,7 +291,7 @@ impl Author {
         steps.push(self.datagram(up, round_trip / 8, &finished));
 
         let bulk = self.has_bulk.then(|| {
-            let left = self.rng.heavy_tail(LEAST_BULK);
+            let left = self.bulk_len();
             let packets = left / quic::DATAGRAM as u64 * 3 / 2 + 1;
             let gap = self.duration() / packets;
             Bulk::Quic(QuicBulk {
@@ -515,6 +515,15 @@ impl Author {
         Step::new(gap, frame)
     }
 
+    /// Octets of bulk that a connection carries; zero in floods.
+    fn bulk_len(&mut self) -> u64 {
+        if self.has_bulk {
+            self.rng.heavy_tail(LEAST_BULK)
+        } else {
+            0
+        }
+    }
+
     fn round_trip(&mut self) -> u64 {
         self.rng.between(5_000_000, 60_000_000)
     }
@@ -591,7 +600,7 @@ fn bump_ip_id(frame: &mut [u8]) {
 const POST_QUANTUM_PER_MILLE: u64 = 600;
 
 /// Least bulk of a connection in octets; see [`Rng::heavy_tail`] for the mean.
-const LEAST_BULK: u64 = 4_250;
+const LEAST_BULK: u64 = 4_650;
 
 #[cfg(test)]
 mod tests {
