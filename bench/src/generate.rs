@@ -130,7 +130,7 @@ impl Kind {
                 (FlowKind::Quic, 7_600),
                 (FlowKind::Http, 3_000),
                 (FlowKind::Unanswered, 1_500),
-                (FlowKind::Rtp, 1_500),
+                (FlowKind::Rtp, 1_400),
                 (FlowKind::Refused, 500),
                 (FlowKind::DnsTcp, 400),
             ],
