@@ -123,20 +123,6 @@ pub enum What {
     Resolution(Resolution),
     /// A connection is over.
     Connection(Connection),
-    /// More octets of a connection that a signature claimed and that is still open. The octets are
-    /// those since the last such notice; the [`Connection`] that follows holds only the rest.
-    Traffic {
-        /// The end that opened the connection.
-        client: Endpoint,
-        /// The other end.
-        server: Endpoint,
-        /// The signature that claimed it.
-        signature: SignatureId,
-        /// Octets from the client.
-        sent: u64,
-        /// Octets from the server.
-        received: u64,
-    },
     /// A host answered DNS queries of another host.
     Resolver(Address),
     /// A host took an HTTP CONNECT or an absolute URI from another host.

@@ -397,9 +397,9 @@ pub const LAYERS: [&str; 4] = ["link", "tunnel", "network", "transport"];
 pub const DECODE_REASONS: [&str; 3] = ["short", "length", "depth"];
 
 /// Encapsulations that are taken off.
-pub const UNWRAPPED: [&str; 13] = [
+pub const UNWRAPPED: [&str; 15] = [
     "vlan", "qinq", "mpls", "pppoe", "gre", "nvgre", "erspan", "vxlan", "geneve", "ipip", "sixin4",
-    "teredo", "gtpu",
+    "teredo", "gtpu", "l2tp", "other",
 ];
 
 /// Encapsulations that are not read.

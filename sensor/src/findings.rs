@@ -8,6 +8,13 @@ use crate::host::Address;
 use crate::names::Name;
 use crate::time::Timestamp;
 
+mod book;
+mod grounds;
+mod record;
+pub mod verdict;
+
+pub use book::{Book, Limits, Tally};
+
 /// How sure it is that the host has something of the vendor. The order is that of severity.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -59,4 +66,37 @@ pub struct Finding {
     pub received: u64,
     /// Some of the names used, in alphabetical order, each with the id of its signature.
     pub names: Vec<(Name, String)>,
+}
+
+/// A finding that has opened, or whose verdict has climbed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// Capture time of the newest sighting at that moment.
+    pub at: Timestamp,
+    /// What happened to it.
+    pub kind: ChangeKind,
+    /// The verdict before.
+    pub from: Verdict,
+    /// The finding as it is after the change.
+    pub finding: Finding,
+}
+
+/// What can happen to a finding.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum ChangeKind {
+    /// Something of the vendor was seen on the host for the first time.
+    Opened,
+    /// Its verdict has climbed.
+    Strengthened,
+}
+
+impl ChangeKind {
+    /// The word for it in output and labels.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Strengthened => "strengthened",
+        }
+    }
 }

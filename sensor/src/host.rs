@@ -53,15 +53,12 @@ impl Address {
         }
     }
 
-    /// Whether the address can be that of one host: not unspecified, multicast, broadcast or
-    /// loopback.
+    /// Whether the address can be that of one host: not unspecified, multicast or broadcast.
     #[must_use]
-    pub fn is_unicast_host(self) -> bool {
+    pub fn is_unicast(self) -> bool {
         match self.to_ip() {
-            IpAddr::V4(ip) => {
-                !(ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast() || ip.is_loopback())
-            }
-            IpAddr::V6(ip) => !(ip.is_unspecified() || ip.is_multicast() || ip.is_loopback()),
+            IpAddr::V4(ip) => !(ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast()),
+            IpAddr::V6(ip) => !(ip.is_unspecified() || ip.is_multicast()),
         }
     }
 }

@@ -1,2 +1,7 @@
-//! The phonehome command.
-fn main() {}
+//! The `phonehome` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    phonehome::cli::main()
+}

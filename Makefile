@@ -1,0 +1,37 @@
+# make demo: everything from nothing to findings.  make test: everything from nothing to green.
+
+CARGO ?= cargo
+DEMO := sensor/tests/demo/demo.pcap.gz
+CAPTURES ?= ../shared/captures
+
+.PHONY: help setup setup-test build demo test lint accuracy bench
+
+help: ## What can be made
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+setup: ## Install what the build needs
+	@sh sensor/packaging/setup.sh build
+
+setup-test: ## Install what the tests need
+	@sh sensor/packaging/setup.sh test
+
+build: setup ## Build the sensor
+	$(CARGO) build --locked --release -p phonehome
+
+demo: build ## Run the main job on bundled real traffic
+	@sh sensor/packaging/demo.sh target/release/phonehome $(DEMO)
+
+test: setup-test lint ## Run all tests
+	$(CARGO) test --locked --workspace
+
+lint: setup-test
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --quiet
+
+accuracy: build ## Compare with captures whose names are known, where they are
+	@test -f $(CAPTURES)/judge.py || { echo "no captures at $(CAPTURES): set CAPTURES="; exit 1; }
+	python3 $(CAPTURES)/judge.py --sensor target/release/phonehome
+
+bench: build ## Compare speed and memory with peers
+	$(CARGO) run --locked --release -p phonehome-bench

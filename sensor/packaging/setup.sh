@@ -1,0 +1,30 @@
+#!/bin/sh
+# Installs the Debian packages that are missing: "build" for the build, "test" for the tests too.
+set -eu
+
+packages="gcc libc6-dev libpcap-dev make"
+if [ "${1:-build}" = test ]; then
+    packages="$packages iproute2 prometheus tcpdump"
+fi
+
+missing=""
+for package in $packages; do
+    dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed ||
+        missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if ! command -v apt-get >/dev/null 2>&1; then
+    echo "setup: please install by hand:$missing" >&2
+    exit 1
+fi
+sudo=""
+if [ "$(id -u)" -ne 0 ]; then
+    sudo="sudo"
+fi
+echo "setup: installing$missing"
+# shellcheck disable=SC2086 # a list of words is what is meant
+export DEBIAN_FRONTEND=noninteractive
+$sudo apt-get update -qq
+# shellcheck disable=SC2086
+$sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null

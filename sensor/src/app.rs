@@ -1,0 +1,120 @@
+//! What the commands share: reading capture files through the pipeline.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use phonehome_signatures::Catalogue;
+
+use crate::capture::replay::{Damage, Replay, ReplayError};
+use crate::export::progress::Progress;
+use crate::frame::Run;
+use crate::pipeline::{Ledger, Next, Sizes, Source, inline, threads};
+use crate::worker::Report;
+
+
+pub mod ledger;
+pub mod snapshot;
+
+/// What to read, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading<'a> {
+    /// Capture files; `-` is standard input.
+    pub files: &'a [PathBuf],
+    /// Worker threads; `None` reads in the caller's thread alone.
+    pub workers: Option<u16>,
+    /// Which names are told of.
+    pub report: Report,
+    /// Whether a progress bar may be shown.
+    pub progress: bool,
+}
+
+impl Reading<'_> {
+    /// Sizes of the pipeline that reads.
+    #[must_use]
+    pub fn sizes(&self) -> Sizes {
+        Sizes { workers: usize::from(self.workers.unwrap_or(1)), ..Sizes::default() }
+    }
+}
+
+/// Reads files to their end through the pipeline; gives what was damaged in them.
+///
+/// # Errors
+///
+/// [`ReadError`] when a file cannot be opened or is no capture, or a thread cannot be started.
+pub fn read(
+    reading: &Reading<'_>,
+    catalogue: &Arc<Catalogue>,
+    ledger: &mut dyn Ledger,
+) -> Result<Vec<Damage>, ReadError> {
+    let mut source = FileSource::open(reading.files, reading.progress)?;
+    let sizes = reading.sizes();
+    match reading.workers {
+        None => inline::run(&mut source, catalogue, reading.report, sizes, ledger),
+        Some(_) => threads::run(&mut source, catalogue, reading.report, sizes, ledger)?,
+    }
+    Ok(source.finish())
+}
+
+/// Says what was damaged; the exit code that goes with it.
+#[must_use]
+pub fn report_damages(damages: &[Damage]) -> ExitCode {
+    for damage in damages {
+        let _ = writeln!(std::io::stderr(), "phonehome: {damage}");
+    }
+    if damages.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}
+
+/// Why files could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// A file cannot be opened or is no capture.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// A thread cannot be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// Capture files as a source of frames.
+pub struct FileSource {
+    replay: Replay,
+    read: u64,
+    progress: Option<Progress>,
+}
+
+impl FileSource {
+    /// Opens the files; shows how far it has come if `progress` and somebody watches.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplayError`] when a file cannot be opened or is no capture.
+    pub fn open(files: &[PathBuf], progress: bool) -> Result<Self, ReplayError> {
+        let replay = Replay::open(files)?;
+        let progress = progress.then(|| Progress::new(replay.progress().total));
+        Ok(Self { replay, read: 0, progress })
+    }
+
+    /// Ends the reading; gives what was damaged.
+    #[must_use]
+    pub fn finish(self) -> Vec<Damage> {
+        if let Some(progress) = self.progress {
+            progress.finish();
+        }
+        self.replay.damages().to_vec()
+    }
+}
+
+impl Source for FileSource {
+    fn next_run(&mut self, run: &mut Run) -> Next {
+        // Damage is kept by the replay, and told at the end.
+        let more = self.replay.next_run(run).unwrap_or(false);
+        if let Some(progress) = &mut self.progress {
+            let read = self.replay.progress().read;
+            progress.advance(read.saturating_sub(self.read));
+            self.read = read;
+        }
+        if more { Next::Frames } else { Next::End }
+    }
+}

@@ -1,0 +1,170 @@
+//! The ledger: takes notices into the book, writes events, and makes snapshots.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use phonehome_signatures::Catalogue;
+
+use super::snapshot::{Input, snapshot};
+use crate::detection::{Notice, What};
+use crate::export::{Snapshot, events};
+use crate::findings::{Book, Change, Limits};
+use crate::host::HomeNetworks;
+use crate::inventory::Inventory;
+use crate::pipeline::{self, Counts};
+
+/// The one writer of findings.
+pub struct Ledger {
+    catalogue: Arc<Catalogue>,
+    input: Input,
+    book: Book,
+    home: HomeNetworks,
+    changes: Vec<Change>,
+    events: Option<Events>,
+    counts: Counts,
+    shared: Option<Arc<Shared>>,
+    stop: Box<dyn Fn() -> bool>,
+}
+
+/// What other threads see of a running sensor.
+#[derive(Debug)]
+pub struct Shared {
+    inventory: Inventory,
+    /// Everything but the findings.
+    view: ArcSwap<Snapshot>,
+}
+
+struct Events {
+    out: Box<dyn Write>,
+    line: Vec<u8>,
+    failed: Option<io::Error>,
+}
+
+impl Ledger {
+    /// An empty ledger for an input.
+    #[must_use]
+    pub fn new(catalogue: Arc<Catalogue>, home: HomeNetworks, input: Input) -> Self {
+        let book = Book::new(Arc::clone(&catalogue), home.clone(), Limits::default());
+        Self {
+            catalogue,
+            input,
+            book,
+            home,
+            changes: Vec::new(),
+            events: None,
+            counts: Counts::default(),
+            shared: None,
+            stop: Box::new(|| false),
+        }
+    }
+
+    /// Writes an event for each sighting of a home host and each change of a finding.
+    pub fn write_events(&mut self, out: Box<dyn Write>) {
+        self.events = Some(Events { out, line: Vec::new(), failed: None });
+    }
+
+    /// Ends the reading when `stop` says so.
+    pub fn stop_when(&mut self, stop: impl Fn() -> bool + 'static) {
+        self.stop = Box::new(stop);
+    }
+
+    /// What other threads can look at while the ledger is written.
+    pub fn share(&mut self) -> Arc<Shared> {
+        let view = ArcSwap::from_pointee(self.without_findings());
+        let shared = Arc::new(Shared { inventory: Inventory::default(), view });
+        self.shared = Some(Arc::clone(&shared));
+        shared
+    }
+
+    /// A copy of all that is shown.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot { findings: self.book.findings(), ..self.without_findings() }
+    }
+
+    /// Ends the events.
+    ///
+    /// # Errors
+    ///
+    /// The first error of writing them.
+    pub fn finish(&mut self) -> io::Result<()> {
+        match self.events.take() {
+            Some(Events { failed: Some(error), .. }) => Err(error),
+            Some(mut events) => events.out.flush(),
+            None => Ok(()),
+        }
+    }
+
+    fn without_findings(&self) -> Snapshot {
+        snapshot(&self.catalogue, &self.input, &self.counts, &self.book)
+    }
+
+    fn tell_changes(&mut self) {
+        for change in self.changes.drain(..) {
+            let Some(events) = &mut self.events else { continue };
+            let (catalogue, kind) = (&self.catalogue, change.kind.as_str());
+            events.write(|line| {
+                events::write_change(line, catalogue, change.at, kind, &change.finding)
+            });
+        }
+    }
+
+    fn publish(&mut self) {
+        let touched = self.book.take_touched();
+        if let Some(shared) = &self.shared {
+            for key in touched {
+                shared.inventory.put(key, self.book.finding(key));
+            }
+            shared.view.store(Arc::new(self.without_findings()));
+        }
+    }
+}
+
+impl pipeline::Ledger for Ledger {
+    fn take(&mut self, notice: &Notice) {
+        if let (Some(events), What::Sighting(sighting)) = (&mut self.events, &notice.what)
+            && self.home.contains(sighting.observation.client().address)
+        {
+            let started = sighting.observation.at;
+            let catalogue = &self.catalogue;
+            events.write(|line| events::write_sighting(line, catalogue, sighting, started));
+        }
+        self.book.take(notice, &mut self.changes);
+        self.tell_changes();
+    }
+
+    fn count(&mut self, counts: &Counts) {
+        self.counts = counts.clone();
+        if counts.finished {
+            self.book.finish(&mut self.changes);
+            self.tell_changes();
+        }
+        self.publish();
+    }
+
+    fn wants_more(&self) -> bool {
+        !(self.stop)()
+    }
+}
+
+impl Shared {
+    /// A copy of all that is shown, as of the newest publication.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let view = Snapshot::clone(&self.view.load());
+        Snapshot { findings: self.inventory.findings(), ..view }
+    }
+}
+
+impl Events {
+    fn write(&mut self, write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) {
+        if self.failed.is_some() {
+            return;
+        }
+        self.line.clear();
+        if let Err(error) = write(&mut self.line).and_then(|()| self.out.write_all(&self.line)) {
+            self.failed = Some(error);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What tells one flow from another.
+
+use crate::names::{Endpoint, Transport};
+
+/// Transport and end points of a flow, the same for both directions.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct FlowKey {
+    /// What carries it.
+    pub transport: Transport,
+    /// The end point that sorts first.
+    pub low: Endpoint,
+    /// The other one.
+    pub high: Endpoint,
+}
+
+/// One of the two ends of a flow.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Side {
+    /// The end that sorts first.
+    Low,
+    /// The other one.
+    High,
+}
+
+impl Side {
+    /// 0 or 1, to index a pair.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The other end.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Low => Self::High,
+            Self::High => Self::Low,
+        }
+    }
+}
+
+impl FlowKey {
+    /// The key of a packet's flow, and the side that sent it.
+    #[must_use]
+    pub fn of(transport: Transport, src: Endpoint, dst: Endpoint) -> (Self, Side) {
+        if src <= dst {
+            (Self { transport, low: src, high: dst }, Side::Low)
+        } else {
+            (Self { transport, low: dst, high: src }, Side::High)
+        }
+    }
+
+    /// The end point on that side.
+    #[must_use]
+    pub const fn end(&self, side: Side) -> Endpoint {
+        match side {
+            Side::Low => self.low,
+            Side::High => self.high,
+        }
+    }
+
+    /// A hash that is the same for both directions and in every run.
+    ///
+    /// It spreads flows over slots and workers. Who sends on purpose what collides in it costs the
+    /// sensor time, not names: tables compare whole keys.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "halves of a number")]
+    pub const fn hash(&self) -> u64 {
+        let low = self.low.address.as_bits();
+        let high = self.high.address.as_bits();
+        let ports = (self.low.port as u64) << 32
+            | (self.high.port as u64) << 8
+            | self.transport as u64;
+        let first = mix(low as u64 ^ SEEDS[0], high as u64 ^ SEEDS[1]);
+        let second = mix((low >> 64) as u64 ^ SEEDS[2], (high >> 64) as u64 ^ SEEDS[3]);
+        mix(first ^ ports, second ^ SEEDS[0])
+    }
+}
+
+/// Multiplies to 128 bits and folds the halves.
+#[expect(clippy::cast_possible_truncation, reason = "halves of a number")]
+const fn mix(a: u64, b: u64) -> u64 {
+    let product = a as u128 * b as u128;
+    product as u64 ^ (product >> 64) as u64
+}
+
+/// Digits of pi, as in other folded-multiply hashes: no zero octets, no pattern.
+const SEEDS: [u64; 4] =
+    [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344, 0xa409_3822_299f_31d0, 0x082e_fa98_ec4e_6c89];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::host::Address;
+
+    fn end(last: u8, port: u16) -> Endpoint {
+        Endpoint { address: Address::from_v4([10, 0, 0, last]), port }
+    }
+
+    #[test]
+    fn both_directions_are_one_flow() {
+        let (there, from) = FlowKey::of(Transport::Tcp, end(1, 40_000), end(2, 443));
+        let (back, to) = FlowKey::of(Transport::Tcp, end(2, 443), end(1, 40_000));
+        assert_eq!(there, back);
+        assert_eq!(there.hash(), back.hash());
+        assert_eq!(from, to.other());
+        assert_eq!(there.end(from), end(1, 40_000));
+    }
+
+    #[test]
+    fn neighbouring_flows_spread_over_a_small_table() {
+        let mut slots = HashSet::new();
+        for host in 0..16 {
+            for port in 0..64 {
+                let (key, _) = FlowKey::of(Transport::Udp, end(host, 40_000 + port), end(200, 53));
+                slots.insert(key.hash() >> 54);
+            }
+        }
+        assert!(slots.len() > 550, "1024 flows fill {} of 1024 slots", slots.len());
+    }
+}

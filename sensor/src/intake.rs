@@ -1,0 +1,241 @@
+//! From runs of frames to batches of packets: walk, decide, hand over.
+//!
+//! Works in two passes over groups of frames: the first walks the headers, hashes the flow and asks
+//! for its slot's memory; the second decides, in order, and copies what passes into the batch of
+//! the worker that owns the flow. Packets are decoded here, once: to find the innermost flow of a
+//! tunnelled or fragmented packet is to decode it, and the worker gets what was found.
+
+use crate::batch::Batch;
+use crate::decode::walk::walk;
+use crate::decode::{Decoded, DecodeCounts, Decoder, Packet};
+use crate::flow::{FlowKey, Side};
+use crate::frame::{LinkType, Run};
+use crate::time::Timestamp;
+use crate::triage::{Skipped, Triage, tick_of};
+
+/// Where packets go: one batch a worker is open at any time.
+pub trait Outlet {
+    /// Number of workers, from one to [`MAX_WORKERS`].
+    fn workers(&self) -> usize;
+
+    /// The open batch of a worker.
+    fn batch(&mut self, worker: usize) -> &mut Batch;
+
+    /// The open batch of a worker is full: `number` is that of the newest frame in it.
+    fn hand_over(&mut self, worker: usize, number: u64, triage: &mut Triage);
+}
+
+/// The capture side's state.
+#[derive(Debug)]
+pub struct Intake {
+    decoder: Decoder,
+    triage: Triage,
+    counts: IntakeCounts,
+    number: u64,
+    span: Option<i64>,
+    newest: Timestamp,
+}
+
+/// What became of frames before any worker saw them.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct IntakeCounts {
+    /// Frames read.
+    pub frames: u64,
+    /// Their octets on the wire.
+    pub octets: u64,
+    /// Frames settled by triage, those that cannot be decoded included.
+    pub triaged: u64,
+    /// Frames handed to workers, by worker.
+    pub forwarded: [u64; MAX_WORKERS],
+    /// First header of the first frame.
+    pub link: Option<LinkType>,
+    /// Frames longer than what was kept of them.
+    pub truncated: u64,
+    /// Capture time of the first frame.
+    pub first: Option<Timestamp>,
+    /// Capture time of the newest frame.
+    pub last: Option<Timestamp>,
+}
+
+/// A packet with its flow.
+struct Walked<'a> {
+    packet: Packet<'a>,
+    key: FlowKey,
+    hash: u64,
+    side: Side,
+}
+
+impl Intake {
+    /// The capture side for a triage of that size.
+    #[must_use]
+    pub fn new(triage: Triage) -> Self {
+        Self {
+            decoder: Decoder::default(),
+            triage,
+            counts: IntakeCounts::default(),
+            number: 0,
+            span: None,
+            newest: Timestamp::MIN,
+        }
+    }
+
+    /// Takes all frames of a run.
+    pub fn take(&mut self, run: &Run, outlet: &mut impl Outlet) {
+        let mut start = 0;
+        while start < run.len() {
+            let end = (start + GROUP).min(run.len());
+            let mut group: [Option<Walked<'_>>; GROUP] = [const { None }; GROUP];
+            for (place, number) in group.iter_mut().zip(start..end) {
+                *place = run.frame(number).and_then(|it| Walked::of(walk(&it)?));
+                if let Some(walked) = place {
+                    self.triage.prefetch(walked.hash);
+                }
+            }
+            for (walked, number) in group.iter().zip(start..end) {
+                let Some(frame) = run.frame(number) else { continue };
+                self.counts.frames += 1;
+                self.counts.octets += u64::from(frame.wire_len);
+                self.counts.truncated += u64::from(frame.wire_len as usize > frame.bytes.len());
+                self.advance(frame.at, outlet);
+                self.counts.link = self.counts.link.or(Some(frame.link));
+                let to = match walked {
+                    Some(walked) => {
+                        self.decoder.counts_mut().walked(&frame, &walked.packet);
+                        admit(&mut self.triage, walked, self.number, outlet)
+                    }
+                    None => match self.decoder.decode(&frame) {
+                        Decoded::Packet(packet) => Walked::of(packet)
+                            .and_then(|it| admit(&mut self.triage, &it, self.number, outlet)),
+                        Decoded::Held | Decoded::Skipped(_) | Decoded::Failed(_) => None,
+                    },
+                };
+                match to {
+                    Some(worker) => self.counts.forwarded[worker] += 1,
+                    None => self.counts.triaged += 1,
+                }
+                self.number += 1;
+            }
+            start = end;
+        }
+        self.hand_over_orphans(outlet);
+    }
+
+    /// Hands over what triage still holds, at the end of the input.
+    pub fn finish(&mut self, outlet: &mut impl Outlet) {
+        self.triage.finish();
+        self.hand_over_orphans(outlet);
+    }
+
+    /// Hands over all open batches, so that each worker knows how far the input has come.
+    pub fn flush(&mut self, outlet: &mut impl Outlet) {
+        for worker in 0..outlet.workers() {
+            outlet.hand_over(worker, self.number.saturating_sub(1), &mut self.triage);
+        }
+    }
+
+    /// Number of the frame to come, counted from zero.
+    #[must_use]
+    pub const fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The latest capture time so far.
+    #[must_use]
+    pub const fn newest(&self) -> Timestamp {
+        self.newest
+    }
+
+    /// What became of the frames.
+    #[must_use]
+    pub const fn counts(&self) -> &IntakeCounts {
+        &self.counts
+    }
+
+    /// Octets held for fragmented datagrams.
+    #[must_use]
+    pub fn held_octets(&self) -> u64 {
+        self.decoder.held_octets() as u64
+    }
+
+    /// What the decoder met.
+    #[must_use]
+    pub fn decode_counts(&self) -> &DecodeCounts {
+        self.decoder.counts()
+    }
+
+    /// The triage, to tell it of settled flows.
+    pub fn triage_mut(&mut self) -> &mut Triage {
+        &mut self.triage
+    }
+
+    /// Moves packet time, and gives every worker a tick when it enters a new span.
+    fn advance(&mut self, at: Timestamp, outlet: &mut impl Outlet) {
+        self.counts.first = self.counts.first.or(Some(at));
+        self.counts.last = Some(at);
+        if at <= self.newest {
+            return;
+        }
+        self.newest = at;
+        let span = tick_of(at);
+        if self.span.is_none_or(|it| span > it) {
+            self.span = Some(span);
+            self.decoder.tick(at);
+            for worker in 0..outlet.workers() {
+                outlet.batch(worker).push_tick(span, self.number, at);
+            }
+        }
+    }
+
+    fn hand_over_orphans(&mut self, outlet: &mut impl Outlet) {
+        if self.triage.has_orphans() {
+            for (hash, skipped) in self.triage.take_orphans() {
+                hand_over_orphan(hash, skipped, outlet);
+            }
+        }
+    }
+}
+
+impl<'a> Walked<'a> {
+    #[inline]
+    fn of(packet: Packet<'a>) -> Option<Self> {
+        let (transport, src, dst) = packet.ends()?;
+        let (key, side) = FlowKey::of(transport, src, dst);
+        Some(Self { packet, key, hash: key.hash(), side })
+    }
+}
+
+/// Puts a packet into its worker's batch if triage lets it pass; gives the worker.
+#[inline]
+fn admit(
+    triage: &mut Triage,
+    walked: &Walked<'_>,
+    number: u64,
+    outlet: &mut impl Outlet,
+) -> Option<usize> {
+    let Walked { packet, key, hash, side } = walked;
+    let pass = triage.admit(packet, *hash, *side)?;
+    let worker = worker_of(*hash, outlet.workers());
+    let batch = outlet.batch(worker);
+    batch.push(number, packet, (*key, *hash, *side), pass);
+    if batch.is_full() {
+        outlet.hand_over(worker, number, triage);
+    }
+    Some(worker)
+}
+
+fn hand_over_orphan(hash: u64, skipped: Skipped, outlet: &mut impl Outlet) {
+    let worker = worker_of(hash, outlet.workers());
+    outlet.batch(worker).push_orphan(hash, skipped);
+}
+
+/// The worker that owns a flow. Uses other bits of the hash than the slots of triage do.
+#[expect(clippy::cast_possible_truncation, reason = "a remainder by a small number")]
+const fn worker_of(hash: u64, workers: usize) -> usize {
+    ((hash >> 32) % workers as u64) as usize
+}
+
+/// Most workers of a pipeline.
+pub const MAX_WORKERS: usize = 16;
+
+/// Frames of one group: enough to hide a wait for memory, few enough to stay in the first cache.
+const GROUP: usize = 32;

@@ -1,0 +1,109 @@
+//! Threads, channels and batches: from a source of frames to notices in one order.
+//!
+//! [`inline`] runs everything in the caller's thread; [`threads`] gives the capture, each worker
+//! and the ledger a thread of their own. The notices come out in the same order either way.
+
+use crate::decode::DecodeCounts;
+use crate::detection::Notice;
+use crate::frame::Run;
+use crate::intake::IntakeCounts;
+use crate::time::Timestamp;
+use crate::visibility::Visibility;
+
+pub mod inline;
+mod merge;
+pub mod threads;
+
+#[cfg(test)]
+mod tests;
+
+/// Where frames come from.
+pub trait Source {
+    /// Fills a run with the next frames.
+    fn next_run(&mut self, run: &mut Run) -> Next;
+}
+
+/// What a source has to give.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Next {
+    /// The run holds frames.
+    Frames,
+    /// There are none at the moment.
+    Idle,
+    /// There will be no more.
+    End,
+}
+
+/// Where notices and counts go.
+pub trait Ledger {
+    /// Takes the next notice, in order.
+    fn take(&mut self, notice: &Notice);
+
+    /// Takes the counts up to now; called now and then, and once at the end.
+    fn count(&mut self, counts: &Counts);
+
+    /// Whether it is of use to go on; asked now and then. `false` ends the reading as if the source
+    /// had ended.
+    fn wants_more(&self) -> bool {
+        true
+    }
+}
+
+/// Counts of the whole pipeline, taken at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    /// What became of frames before any worker saw them.
+    pub intake: IntakeCounts,
+    /// The workers, by their number.
+    pub workers: Vec<WorkerCounts>,
+    /// What the decoder met.
+    pub decode: DecodeCounts,
+    /// Octets held for fragmented datagrams.
+    pub defrag_octets: u64,
+    /// What could and could not be named.
+    pub visibility: Visibility,
+    /// Flows in the tables.
+    pub flows: u64,
+    /// Flows that the tables may hold.
+    pub flow_limit: u64,
+    /// Whether the input has ended and everything is settled.
+    pub finished: bool,
+}
+
+/// Counts of one worker.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct WorkerCounts {
+    /// Frames that it has settled.
+    pub worked: u64,
+    /// Frames that wait for it.
+    pub queued: u64,
+    /// Capture time that it has reached.
+    pub clock: Option<Timestamp>,
+}
+
+impl Counts {
+    /// Frames that workers have settled.
+    #[must_use]
+    pub fn worked(&self) -> u64 {
+        self.workers.iter().map(|it| it.worked).sum()
+    }
+}
+
+/// Sizes of a pipeline.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Sizes {
+    /// Worker threads, from one to [`MAX_WORKERS`](crate::intake::MAX_WORKERS).
+    pub workers: usize,
+    /// Flows that all tables together may hold.
+    pub flows: usize,
+    /// Triage has `1 << triage_bits` slots of 64 octets.
+    pub triage_bits: u32,
+    /// Batches that may wait for one worker.
+    pub queue_batches: usize,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self { workers: 1, flows: 1_000_000, triage_bits: 16, queue_batches: 32 }
+    }
+}

@@ -1,0 +1,93 @@
+//! The pipeline in one thread: for files, and for everything that must be simple to follow.
+
+use std::sync::Arc;
+
+use phonehome_signatures::Catalogue;
+
+use super::{Counts, Ledger, Next, Sizes, Source, WorkerCounts};
+use crate::batch::Batch;
+use crate::frame::Run;
+use crate::intake::{Intake, Outlet};
+use crate::triage::Triage;
+use crate::worker::{Report, Told, Worker};
+
+/// Reads a source to its end, or until the ledger wants no more.
+pub fn run(
+    source: &mut dyn Source,
+    catalogue: &Arc<Catalogue>,
+    report: Report,
+    sizes: Sizes,
+    ledger: &mut dyn Ledger,
+) {
+    let mut intake = Intake::new(Triage::new(sizes.triage_bits));
+    let worker = Worker::new(Arc::clone(catalogue), report, sizes.flows);
+    let mut desk =
+        Inline { worker, batch: Batch::default(), told: Vec::new(), ledger, worked: 0 };
+    let mut frames = Run::default();
+    while desk.ledger.wants_more() {
+        match source.next_run(&mut frames) {
+            Next::Frames => intake.take(&frames, &mut desk),
+            Next::Idle => intake.flush(&mut desk),
+            Next::End => break,
+        }
+    }
+    intake.finish(&mut desk);
+    intake.flush(&mut desk);
+    desk.finish(&intake, sizes);
+}
+
+/// The one worker and what comes out of it.
+struct Inline<'l> {
+    worker: Worker,
+    batch: Batch,
+    told: Vec<Told>,
+    ledger: &'l mut dyn Ledger,
+    worked: u64,
+}
+
+impl Outlet for Inline<'_> {
+    fn workers(&self) -> usize {
+        1
+    }
+
+    fn batch(&mut self, _worker: usize) -> &mut Batch {
+        &mut self.batch
+    }
+
+    fn hand_over(&mut self, _worker: usize, _number: u64, triage: &mut Triage) {
+        self.worker.work(&mut self.batch, &mut self.told);
+        for (hash, generation) in self.batch.settled.drain(..) {
+            triage.settle(hash, generation);
+        }
+        self.worked += self.batch.packets();
+        self.batch.clear();
+        self.tell();
+    }
+}
+
+impl Inline<'_> {
+    fn tell(&mut self) {
+        for told in self.told.drain(..) {
+            self.ledger.take(&told.notice);
+        }
+    }
+
+    fn finish(&mut self, intake: &Intake, sizes: Sizes) {
+        self.worker.finish(intake.number(), intake.newest(), &mut self.told);
+        self.tell();
+        self.ledger.count(&Counts {
+            intake: *intake.counts(),
+            workers: vec![WorkerCounts {
+                worked: self.worked,
+                queued: 0,
+                clock: self.worker.clock(),
+            }],
+            decode: intake.decode_counts().clone(),
+            defrag_octets: intake.held_octets(),
+            visibility: self.worker.visibility().clone(),
+            flows: self.worker.flows() as u64,
+            flow_limit: sizes.flows as u64,
+            finished: true,
+        });
+    }
+}

@@ -1,0 +1,178 @@
+//! What a worker reports, apart from the flows it tracks.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use phonehome_signatures::{Catalogue, Service};
+
+use super::pending::Pending;
+use super::{Context, Report, Told};
+use crate::detection::{Connection, Notice, Reach, Sighting, What};
+use crate::flow::{Claim, Flow};
+use crate::host::Address;
+use crate::names::tls::Ech;
+use crate::names::{Name, Observation, Source, Transport};
+use crate::time::Timestamp;
+use crate::visibility::Visibility;
+
+/// Everything of a worker but its flows, so that a flow can be changed and reported at once.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) catalogue: Arc<Catalogue>,
+    pub(super) report: Report,
+    pub(super) pending: Pending,
+    pub(super) visibility: Visibility,
+    pub(super) roles: Roles,
+    /// Text of the name at hand, used again for each.
+    pub(super) text: String,
+    /// Room to decrypt in, used again for each datagram.
+    pub(super) octets: Vec<u8>,
+    /// What is told since it was last taken.
+    pub(super) told: Vec<Told>,
+}
+
+impl Desk {
+    /// Takes note of a name that a message of a flow held; the context is that of the packet that
+    /// completed it.
+    pub(super) fn name_flow(
+        &mut self,
+        flow: &mut Flow,
+        source: Source,
+        name: Name,
+        ech: Option<Ech>,
+        context: &Context,
+    ) {
+        let transport = flow.key.transport;
+        let service = match transport {
+            Transport::Tcp => Service::Tcp(context.dst.port),
+            Transport::Udp => Service::Udp(context.dst.port),
+        };
+        let claimed = self.catalogue.claim(name.as_str(), service);
+        let observation = context.observation(source, transport, name, ech);
+        self.observed(&observation, context.number);
+        if flow.named.is_err() {
+            flow.named = Ok(source);
+        }
+        let Some(signature) = claimed else { return };
+        if flow.claim.as_ref().is_some_and(|it| it.signature == signature) {
+            return;
+        }
+        self.release(flow, context.number, context.at);
+        flow.claim = Some(Claim { signature, held: Some(observation) });
+    }
+
+    /// Counts an observation, and tells of it where all names are asked for.
+    pub(super) fn observed(&mut self, observation: &Observation, number: u64) {
+        self.visibility.observations[observation.source as usize] += 1;
+        if self.report == Report::AllNames {
+            self.tell(number, observation.at, What::Observation(observation.clone()));
+        }
+    }
+
+    /// Tells of a flow's sighting that was held back, with how far the flow has got.
+    pub(super) fn release(&mut self, flow: &mut Flow, number: u64, at: Timestamp) {
+        let reach = flow.reach().max(Reach::Connected);
+        let Some(claim) = flow.claim.as_mut() else { return };
+        let signature = claim.signature;
+        let Some(observation) = claim.held.take() else { return };
+        let what = What::Sighting(Sighting { observation, signature, via: None, reach });
+        self.tell(number, at, what);
+    }
+
+    /// Tells of a flow that is over.
+    pub(super) fn end(&mut self, mut flow: Flow, number: u64, at: Timestamp) {
+        self.last_words(&mut flow, number, at);
+        self.release(&mut flow, number, at);
+        let transport = flow.key.transport;
+        let both = flow.seen.packets.iter().all(|it| *it > 0);
+        self.visibility.flows_ended[transport as usize][usize::from(both)] += 1;
+        if flow.is_dns() {
+            return;
+        }
+        self.visibility.connection(transport, flow.named);
+        let (client, server) = flow.ends();
+        let [sent, received] = flow.sent_received();
+        let what = What::Connection(Connection {
+            opened: flow.opened,
+            transport,
+            client,
+            server,
+            reach: flow.reach(),
+            sent,
+            received,
+            named: flow.named,
+            signature: flow.claim.as_ref().map(|it| it.signature),
+        });
+        self.tell(number, at, what);
+    }
+
+    /// Tells once that a host answers DNS for others.
+    pub(super) fn resolver(&mut self, host: Address, context: &Context) {
+        if Roles::is_new(&mut self.roles.resolvers, host) {
+            self.tell(context.number, context.at, What::Resolver(host));
+        }
+    }
+
+    /// Tells once that a host takes proxy requests of others.
+    pub(super) fn proxy(&mut self, host: Address, context: &Context) {
+        if Roles::is_new(&mut self.roles.proxies, host) {
+            self.tell(context.number, context.at, What::Proxy(host));
+        }
+    }
+
+    /// Tells of flows and DNS exchanges that time has ended, in the order in which they began.
+    pub(super) fn close(&mut self, over: Vec<Flow>, number: u64, at: Timestamp, span: i64) {
+        let begin = self.told.len();
+        for flow in over {
+            let (first, since) = (self.told.len(), flow.opened_by);
+            self.end(flow, number, at);
+            for told in &mut self.told[first..] {
+                told.since = since;
+            }
+        }
+        for (since, sighting) in self.pending.expire(span) {
+            let notice = Notice { number, at, what: What::Sighting(sighting) };
+            self.told.push(Told { since, notice });
+        }
+        self.told[begin..].sort_by_key(|it| it.since);
+    }
+
+    /// Tells of something that a packet shows.
+    pub(super) fn tell(&mut self, number: u64, at: Timestamp, what: What) {
+        self.told.push(Told { since: u64::MAX, notice: Notice { number, at, what } });
+    }
+}
+
+impl Context {
+    /// An observation by the packet's end points.
+    pub(super) fn observation(
+        &self,
+        source: Source,
+        transport: Transport,
+        name: Name,
+        ech: Option<Ech>,
+    ) -> Observation {
+        let Self { at, vlan, src, dst, .. } = *self;
+        Observation { at, source, transport, src, dst, name, vlan, ech }
+    }
+}
+
+/// Hosts whose role has been told, so that each is told once. A full set starts anew: a role told
+/// twice does no harm.
+#[derive(Debug, Default)]
+pub(super) struct Roles {
+    resolvers: BTreeSet<Address>,
+    proxies: BTreeSet<Address>,
+}
+
+impl Roles {
+    fn is_new(known: &mut BTreeSet<Address>, host: Address) -> bool {
+        if known.len() >= MAX_ROLES {
+            known.clear();
+        }
+        known.insert(host)
+    }
+}
+
+/// Hosts with a role that one worker remembers.
+const MAX_ROLES: usize = 4096;

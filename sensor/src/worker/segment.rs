@@ -1,0 +1,293 @@
+//! TCP: connections, and the messages at the beginning of their directions.
+//!
+//! A message with a name begins at the beginning of a segment: at the start of the stream, or
+//! behind a greeting, a proxy's answer, STARTTLS. So a segment that begins like one starts a new
+//! stream at any time, and one that comes out of order waits for the start.
+
+use super::{Context, Worker, is_conversation, short};
+use crate::batch::Record;
+use crate::decode::{Packet, TcpFlags, TcpHeader};
+use crate::flow::stream::{Inserted, Stream};
+use crate::flow::table::Class;
+use crate::flow::{Flow, Side};
+use crate::names::http::{self, Request};
+use crate::names::tls::{self, ClientHello};
+use crate::names::{Malformed, Parse, Parsed, Source};
+use crate::time::Timestamp;
+use crate::triage::may_begin_stream;
+use crate::visibility::{MessageResult, Protocol, Unnamed};
+
+use super::desk::Desk;
+
+/// A whole message that may hold a name.
+#[derive(Debug)]
+pub(super) enum Message {
+    Hello(ClientHello),
+    Request(Request),
+}
+
+impl Worker {
+    /// Works on a TCP packet; gives the place of its flow, if it has one.
+    pub(super) fn segment(
+        &mut self,
+        record: &Record,
+        packet: &Packet<'_>,
+        tcp: TcpHeader,
+        context: &Context,
+    ) -> Option<u32> {
+        let opens = tcp.flags.any(TcpFlags::SYN) && !tcp.flags.any(TcpFlags::ACK);
+        let side = record.side;
+        let mut skipped = record.pass.skipped;
+        match self.flows.find(&record.key, record.hash) {
+            Some(place) if opens && self.flows.flow(place).is_another(side, tcp.seq) => {
+                let mut old = self.flows.remove(place);
+                old.add_skipped(&std::mem::take(&mut skipped));
+                self.desk.end(old, context.number, context.at);
+            }
+            Some(_) => {}
+            None if tcp.flags.any(TcpFlags::SYN) || packet.payload_len > 0 => {}
+            None => return None,
+        }
+        if !is_conversation(context.src, context.dst) {
+            return None;
+        }
+        let place = self.place_of(record, Class::Opening);
+        let flow = self.flows.flow_mut(place);
+        flow.add_skipped(&skipped);
+        flow.count(side, packet.payload_len);
+        note_flags(flow, side, tcp, opens);
+        if packet.payload_len > 0 {
+            let seq = tcp.seq.wrapping_add(u32::from(tcp.flags.any(TcpFlags::SYN)));
+            let data = Data {
+                side,
+                seq,
+                payload: packet.payload,
+                cut: packet.payload.len() < packet.payload_len as usize,
+            };
+            if flow.is_dns() {
+                self.desk.dns_segment(flow, &data, context);
+            } else {
+                self.desk.data(flow, &data, context);
+            }
+            if flow.client.is_some_and(|it| it != side) {
+                self.desk.release(flow, context.number, context.at);
+            }
+        }
+        let class = match flow {
+            _ if flow.is_over() => Class::Closing,
+            _ if flow.seen.syn_ack || flow.octets != [0; 2] => Class::Open,
+            _ => Class::Opening,
+        };
+        self.flows.touch(place, class, short(self.tick));
+        Some(place)
+    }
+}
+
+/// Payload of a segment.
+pub(super) struct Data<'a> {
+    pub(super) side: Side,
+    pub(super) seq: u32,
+    pub(super) payload: &'a [u8],
+    /// Whether the frame was cut short within the payload.
+    pub(super) cut: bool,
+}
+
+impl Desk {
+    /// Looks for a message with a name in a segment's payload and what is held of its direction.
+    fn data(&mut self, flow: &mut Flow, data: &Data<'_>, context: &Context) {
+        let side = data.side.index();
+        let begins = may_begin_stream(data.payload);
+        if let Some(mut stream) = flow.streams[side].take() {
+            if begins && stream.base().is_none() {
+                stream.start_at(data.seq);
+            }
+            let inserted = stream.insert(data.seq, data.payload);
+            match whole_message(stream.prefix()) {
+                Ok(Parse::Done(message)) => return self.message(flow, data.side, message, context),
+                Ok(Parse::Incomplete) if inserted == Inserted::Full => {
+                    self.gave_up(flow, stream.prefix());
+                }
+                Ok(Parse::Incomplete) if !begins || stream.base() == Some(data.seq) => {
+                    if data.cut {
+                        return self.cut_short(flow, data.side, stream.prefix(), context);
+                    }
+                    if stream.base().is_none() && stream.pieces() > MAX_STRAYS {
+                        return settle(flow, Unnamed::NotTls);
+                    }
+                    flow.streams[side] = Some(stream);
+                    return;
+                }
+                Ok(Parse::Incomplete) => match whole_message(data.payload) {
+                    Ok(Parse::Done(message)) => {
+                        return self.message(flow, data.side, message, context);
+                    }
+                    _ => {
+                        flow.streams[side] = Some(stream);
+                        return;
+                    }
+                },
+                Err(_) => {}
+            }
+        }
+        if begins {
+            self.begin(flow, data, context);
+        } else if !flow.settled {
+            wait_for_start(flow, data);
+        }
+    }
+
+    /// A segment that begins like a message.
+    fn begin(&mut self, flow: &mut Flow, data: &Data<'_>, context: &Context) {
+        match whole_message(data.payload) {
+            Ok(Parse::Done(message)) => self.message(flow, data.side, message, context),
+            Ok(Parse::Incomplete) if data.cut => {
+                self.cut_short(flow, data.side, data.payload, context);
+            }
+            Ok(Parse::Incomplete) => {
+                let mut stream = Stream::new(Some(data.seq));
+                stream.insert(data.seq, data.payload);
+                flow.streams[data.side.index()] = Some(Box::new(stream));
+            }
+            Err(_) => {
+                self.visibility.message(protocol_of(data.payload), MessageResult::Malformed);
+                settle(flow, Unnamed::NotTls);
+            }
+        }
+    }
+
+    fn message(&mut self, flow: &mut Flow, side: Side, message: Message, context: &Context) {
+        flow.client = flow.client.or(Some(side));
+        flow.settled = true;
+        match message {
+            Message::Hello(hello) => self.hello(flow, hello, context),
+            Message::Request(request) => self.request(flow, request, context),
+        }
+    }
+
+    fn hello(&mut self, flow: &mut Flow, hello: ClientHello, context: &Context) {
+        self.visibility.hellos[0][hello.ech as usize] += 1;
+        match hello.server_name {
+            Some(name) => {
+                self.visibility.message(Protocol::Tls, MessageResult::Named);
+                self.name_flow(flow, Source::TlsSni, name, Some(hello.ech), context);
+            }
+            None => self.visibility.message(Protocol::Tls, MessageResult::Nameless),
+        }
+    }
+
+    fn request(&mut self, flow: &mut Flow, request: Request, context: &Context) {
+        if request.connect.is_some() || request.absolute.is_some() {
+            self.proxy(context.dst.address, context);
+        }
+        let named = request.connect.is_some() || request.host.is_some();
+        let named = named || request.absolute.is_some();
+        let result = if named { MessageResult::Named } else { MessageResult::Nameless };
+        self.visibility.message(Protocol::Http, result);
+        if let Some(name) = request.connect {
+            return self.name_flow(flow, Source::HttpConnect, name, None, context);
+        }
+        let absolute = request.absolute.filter(|it| request.host.as_ref() != Some(it));
+        for name in request.host.into_iter().chain(absolute) {
+            if flow.last_name.as_ref() != Some(&name) {
+                flow.last_name = Some(name.clone());
+                self.name_flow(flow, Source::HttpHost, name, None, context);
+            }
+        }
+    }
+
+    /// The frame that held the rest of a message was cut short: takes what can be read.
+    fn cut_short(&mut self, flow: &mut Flow, side: Side, prefix: &[u8], context: &Context) {
+        settle(flow, Unnamed::Truncated);
+        if let Some(request) = http::host_of_partial(prefix) {
+            self.message(flow, side, Message::Request(request), context);
+        } else {
+            self.visibility.message(protocol_of(prefix), MessageResult::GaveUp);
+        }
+    }
+
+    fn gave_up(&mut self, flow: &mut Flow, prefix: &[u8]) {
+        self.visibility.message(protocol_of(prefix), MessageResult::GaveUp);
+        settle(flow, Unnamed::Dropped);
+    }
+
+    /// Takes what can be read of messages that never became whole.
+    pub(super) fn last_words(&mut self, flow: &mut Flow, number: u64, at: Timestamp) {
+        for side in [Side::Low, Side::High] {
+            let Some(stream) = flow.streams[side.index()].take() else { continue };
+            if flow.is_dns() || stream.prefix().is_empty() {
+                if !flow.is_dns() {
+                    flow.blame(Unnamed::Dropped);
+                }
+                continue;
+            }
+            let (src, dst) = (flow.key.end(side), flow.key.end(side.other()));
+            let context = Context { number, at, vlan: None, src, dst };
+            match http::host_of_partial(stream.prefix()) {
+                Some(request) => self.message(flow, side, Message::Request(request), &context),
+                None => self.gave_up(flow, stream.prefix()),
+            }
+        }
+        if flow.initials.held_octets() > 0 {
+            self.visibility.message(Protocol::Quic, MessageResult::GaveUp);
+            flow.blame(Unnamed::Dropped);
+        }
+    }
+}
+
+fn note_flags(flow: &mut Flow, side: Side, tcp: TcpHeader, opens: bool) {
+    if tcp.flags.any(TcpFlags::SYN) {
+        flow.start[side.index()] = Some(tcp.seq.wrapping_add(1));
+        flow.client = Some(if opens { side } else { side.other() });
+        flow.seen.syn |= opens;
+        flow.seen.syn_ack |= !opens;
+    }
+    flow.seen.fin[side.index()] |= tcp.flags.any(TcpFlags::FIN);
+    flow.seen.rst |= tcp.flags.any(TcpFlags::RST);
+}
+
+/// Keeps a segment that came before the start of its stream, and settles the flow if the stream
+/// starts with nothing that holds a name.
+fn wait_for_start(flow: &mut Flow, data: &Data<'_>) {
+    let start = flow.start[data.side.index()];
+    if start == Some(data.seq) {
+        return settle(flow, Unnamed::NotTls);
+    }
+    if start.is_some_and(|it| data.seq.wrapping_sub(it).cast_signed() < 0) {
+        return;
+    }
+    let mut stream = Stream::new(start);
+    stream.insert(data.seq, data.payload);
+    flow.streams[data.side.index()] = Some(Box::new(stream));
+}
+
+fn settle(flow: &mut Flow, reason: Unnamed) {
+    flow.settled = true;
+    flow.blame(reason);
+}
+
+/// Reads the message that a stream begins with.
+fn whole_message(prefix: &[u8]) -> Parsed<Message> {
+    if prefix.is_empty() {
+        Ok(Parse::Incomplete)
+    } else if tls::may_begin_client_hello(prefix) {
+        tls::client_hello(prefix).map(|it| map(it, Message::Hello))
+    } else if http::may_begin_request(prefix) {
+        http::request(prefix).map(|it| map(it, Message::Request))
+    } else {
+        Err(Malformed::at("first octet"))
+    }
+}
+
+fn map<T, U>(parse: Parse<T>, wrap: impl FnOnce(T) -> U) -> Parse<U> {
+    match parse {
+        Parse::Done(value) => Parse::Done(wrap(value)),
+        Parse::Incomplete => Parse::Incomplete,
+    }
+}
+
+fn protocol_of(prefix: &[u8]) -> Protocol {
+    if tls::may_begin_client_hello(prefix) { Protocol::Tls } else { Protocol::Http }
+}
+
+/// Segments of a stream with unknown start that wait for one that begins like a message.
+const MAX_STRAYS: usize = 4;

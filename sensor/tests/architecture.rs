@@ -1,0 +1,153 @@
+//! Holds the table of allowed arrows between the modules of the sensor.
+//!
+//! An arrow is a `crate::MODULE` in a source file. A new one is a change of design: it changes this
+//! table and `ARCHITECTURE.md` in a commit of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each module, and the modules it may use. The shell comes last; no module above it uses it.
+const ARROWS: [(&str, &[&str]); 24] = [
+    ("time", &[]),
+    ("host", &[]),
+    ("reader", &[]),
+    ("prefetch", &[]),
+    ("frame", &["time"]),
+    ("names", &["host", "reader", "time"]),
+    ("decode", &["frame", "host", "names", "reader", "time"]),
+    ("visibility", &["names"]),
+    ("detection", &["host", "names", "time", "visibility"]),
+    ("flow", &["detection", "host", "names", "time", "triage", "visibility"]),
+    ("triage", &["decode", "flow", "names", "prefetch", "time"]),
+    ("batch", &["decode", "flow", "host", "time", "triage"]),
+    (
+        "worker",
+        &["batch", "decode", "detection", "flow", "host", "names", "time", "triage", "visibility"],
+    ),
+    ("intake", &["batch", "decode", "flow", "frame", "time", "triage"]),
+    ("resolved", &["host", "names", "time"]),
+    (
+        "findings",
+        &["detection", "host", "names", "resolved", "time", "visibility"],
+    ),
+    ("capture", &["frame", "time"]),
+    (
+        "pipeline",
+        &[
+            "batch", "decode", "detection", "frame", "intake", "time", "triage", "visibility",
+            "worker",
+        ],
+    ),
+    ("inventory", &["findings", "host", "time"]),
+    (
+        "export",
+        &[
+            "capture", "decode", "detection", "findings", "frame", "host", "names", "time",
+            "visibility",
+        ],
+    ),
+    (
+        "app",
+        &[
+            "capture", "detection", "export", "findings", "frame", "host", "inventory", "pipeline",
+            "time", "visibility", "worker",
+        ],
+    ),
+    (
+        "cli",
+        &["app", "detection", "export", "findings", "host", "names", "pipeline", "time", "worker"],
+    ),
+    ("main", &["cli"]),
+    ("lib", &[]),
+];
+
+#[test]
+fn modules_use_only_what_the_table_allows() {
+    let allowed: BTreeMap<&str, BTreeSet<&str>> =
+        ARROWS.iter().map(|(from, to)| (*from, to.iter().copied().collect())).collect();
+    let mut wrong = Vec::new();
+    for (module, file, text) in sources() {
+        let Some(allowed) = allowed.get(module.as_str()) else {
+            wrong.push(format!("{}: module {module} is not in the table", file.display()));
+            continue;
+        };
+        for used in used_modules(&text) {
+            if used != module && !allowed.contains(used.as_str()) {
+                wrong.push(format!("{}: {module} must not use {used}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_allowed_arrow_is_used() {
+    let mut used: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (module, _, text) in sources() {
+        used.entry(module).or_default().extend(used_modules(&text));
+    }
+    let idle: Vec<String> = ARROWS
+        .iter()
+        .flat_map(|(from, to)| to.iter().map(move |it| (*from, *it)))
+        .filter(|(from, to)| !used.get(*from).is_some_and(|it| it.contains(*to)))
+        .map(|(from, to)| format!("{from} -> {to}"))
+        .collect();
+    assert!(idle.is_empty(), "allowed but not used: {}", idle.join(", "));
+}
+
+#[test]
+fn the_pure_half_reads_no_clock_and_opens_nothing() {
+    let shell = ["capture", "pipeline", "inventory", "export", "app", "cli", "main", "lib"];
+    for (module, file, text) in sources() {
+        if shell.contains(&module.as_str()) {
+            continue;
+        }
+        let code = text.split("mod tests").next().unwrap_or_default();
+        for word in ["Instant", "SystemTime", "std::fs", "std::net::Tcp", "std::thread", "tracing::"] {
+            assert!(!code.contains(word), "{} uses {word}", file.display());
+        }
+    }
+}
+
+#[test]
+fn unsafe_code_stands_where_the_design_says() {
+    for (_, file, text) in sources() {
+        let is_allowed = file.ends_with("prefetch.rs") || file.ends_with("capture/live.rs");
+        assert!(is_allowed || !text.contains("unsafe {"), "{} has unsafe code", file.display());
+    }
+}
+
+/// Module, file and text of every source file.
+fn sources() -> Vec<(String, PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![root.clone()];
+    let mut sources = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|it| it == "rs") {
+                let inside = path.strip_prefix(&root).unwrap();
+                let first = inside.components().next().unwrap().as_os_str();
+                let module = first.to_str().unwrap().trim_end_matches(".rs").to_owned();
+                let text = fs::read_to_string(&path).unwrap();
+                sources.push((module, path, text));
+            }
+        }
+    }
+    assert!(sources.len() > 20, "the sources were not found");
+    sources
+}
+
+/// The modules that stand behind `crate::` in code, comments and tests left out.
+fn used_modules(text: &str) -> BTreeSet<String> {
+    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    let lines = code.lines().filter(|it| !it.trim_start().starts_with("//"));
+    lines
+        .flat_map(|line| line.split("crate::").skip(1).map(str::to_owned).collect::<Vec<_>>())
+        .map(|rest| rest.chars().take_while(|it| it.is_alphanumeric() || *it == '_').collect())
+        .filter(|it: &String| !it.is_empty())
+        .collect()
+}
