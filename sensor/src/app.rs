@@ -13,7 +13,6 @@ use crate::frame::Run;
 use crate::pipeline::{Ledger, Next, Sizes, Source, inline, threads};
 use crate::worker::Report;
 
-
 pub mod ledger;
 pub mod snapshot;
 
@@ -34,7 +33,10 @@ impl Reading<'_> {
     /// Sizes of the pipeline that reads.
     #[must_use]
     pub fn sizes(&self) -> Sizes {
-        Sizes { workers: usize::from(self.workers.unwrap_or(1)), ..Sizes::default() }
+        Sizes {
+            workers: usize::from(self.workers.unwrap_or(1)),
+            ..Sizes::default()
+        }
     }
 }
 
@@ -63,7 +65,11 @@ pub fn report_damages(damages: &[Damage]) -> ExitCode {
     for damage in damages {
         let _ = writeln!(std::io::stderr(), "phonehome: {damage}");
     }
-    if damages.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) }
+    if damages.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    }
 }
 
 /// Why files could not be read.
@@ -93,7 +99,11 @@ impl FileSource {
     pub fn open(files: &[PathBuf], progress: bool) -> Result<Self, ReplayError> {
         let replay = Replay::open(files)?;
         let progress = progress.then(|| Progress::new(replay.progress().total));
-        Ok(Self { replay, read: 0, progress })
+        Ok(Self {
+            replay,
+            read: 0,
+            progress,
+        })
     }
 
     /// Ends the reading; gives what was damaged.

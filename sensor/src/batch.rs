@@ -15,7 +15,7 @@ pub struct Batch {
     items: Vec<Item>,
     bytes: Vec<u8>,
     /// Flows that the worker has settled: hash and slot generation.
-    pub settled: Vec<(u64, u8)>,
+    pub settled: Vec<(u64, u32)>,
     /// All frames of lower numbers that concern the worker are in this batch or before it.
     pub watermark: u64,
 }
@@ -136,12 +136,17 @@ impl Batch {
     /// Number of packets.
     #[must_use]
     pub fn packets(&self) -> u64 {
-        self.items.iter().filter(|it| matches!(it, Item::Packet(_))).count() as u64
+        self.items
+            .iter()
+            .filter(|it| matches!(it, Item::Packet(_)))
+            .count() as u64
     }
 
     fn payload(&self, record: &Record) -> &[u8] {
         let start = record.start as usize;
-        self.bytes.get(start..start + record.len as usize).unwrap_or_default()
+        self.bytes
+            .get(start..start + record.len as usize)
+            .unwrap_or_default()
     }
 }
 

@@ -120,22 +120,34 @@ impl Watch {
     }
 
     fn catalogue(&self) -> Result<Arc<Catalogue>, Failure> {
-        let base = if self.no_builtin_signatures { Base::Empty } else { Base::Builtin };
+        let base = if self.no_builtin_signatures {
+            Base::Empty
+        } else {
+            Base::Builtin
+        };
         let loaded = match &self.signatures {
             Some(dir) => Catalogue::load(dir, base),
             None => Catalogue::builtin().map_err(LoadError::Packs),
         };
-        loaded.map(Arc::new).map_err(|it| Failure::usage(signatures::with_cause(&it)))
+        loaded
+            .map(Arc::new)
+            .map_err(|it| Failure::usage(signatures::with_cause(&it)))
     }
 }
 
 impl Failure {
     fn failed(error: impl std::fmt::Display) -> Self {
-        Self { message: error.to_string(), code: FAILED }
+        Self {
+            message: error.to_string(),
+            code: FAILED,
+        }
     }
 
     fn usage(error: impl std::fmt::Display) -> Self {
-        Self { message: error.to_string(), code: WRONG_USAGE }
+        Self {
+            message: error.to_string(),
+            code: WRONG_USAGE,
+        }
     }
 }
 

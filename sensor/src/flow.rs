@@ -30,8 +30,10 @@ pub struct Flow {
     pub seen: Seen,
     /// Whether further packets can matter only if they begin like a message that holds a name.
     pub settled: bool,
+    /// Whether what a direction begins with is known, by [`Side`].
+    pub decided: [bool; 2],
     /// The slot generation that triage was last told is settled.
-    pub told: Option<u8>,
+    pub told: Option<u32>,
     /// Payload octets by [`Side`], retransmissions included.
     pub octets: [u64; 2],
     /// Sequence number of the first payload octet by [`Side`], where the SYN was seen.
@@ -95,6 +97,7 @@ impl Flow {
                 looked_at: 0,
             },
             settled: false,
+            decided: [false; 2],
             told: None,
             octets: [0; 2],
             start: [None; 2],
@@ -112,7 +115,11 @@ impl Flow {
     #[must_use]
     pub fn client_side(&self) -> Side {
         self.client.unwrap_or({
-            if self.key.low.port >= self.key.high.port { Side::Low } else { Side::High }
+            if self.key.low.port >= self.key.high.port {
+                Side::Low
+            } else {
+                Side::High
+            }
         })
     }
 
@@ -129,7 +136,10 @@ impl Flow {
     #[must_use]
     pub fn sent_received(&self) -> [u64; 2] {
         let client = self.client_side();
-        [self.octets[client.index()], self.octets[client.other().index()]]
+        [
+            self.octets[client.index()],
+            self.octets[client.other().index()],
+        ]
     }
 
     /// How far the flow got so far.
@@ -200,7 +210,12 @@ impl Flow {
     /// Octets held for messages in the making.
     #[must_use]
     pub fn held_octets(&self) -> usize {
-        let streams: usize = self.streams.iter().flatten().map(|it| it.held_octets()).sum();
+        let streams: usize = self
+            .streams
+            .iter()
+            .flatten()
+            .map(|it| it.held_octets())
+            .sum();
         streams + self.initials.held_octets()
     }
 }

@@ -7,7 +7,8 @@ use ipnet::IpNet;
 
 /// An IPv4 or IPv6 address in sixteen octets, cheap to compare and hash.
 ///
-/// IPv4 stands as an IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2) and is written dotted.
+/// IPv4 stands behind a prefix of ones, which no IPv6 packet carries as an address, so that an
+/// IPv4-mapped IPv6 address stays what it is.
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Address(u128);
 
@@ -15,7 +16,7 @@ impl Address {
     /// Takes the four octets of an IPv4 header field.
     #[must_use]
     pub const fn from_v4(octets: [u8; 4]) -> Self {
-        Self(V4_MAPPED | u32::from_be_bytes(octets) as u128)
+        Self(V4_PREFIX | u32::from_be_bytes(octets) as u128)
     }
 
     /// Takes the sixteen octets of an IPv6 header field.
@@ -46,7 +47,7 @@ impl Address {
         reason = "the lower 32 bits are the address"
     )]
     pub const fn v4(self) -> Option<Ipv4Addr> {
-        if self.0 >> 32 == V4_MAPPED >> 32 {
+        if self.0 >> 32 == V4_PREFIX >> 32 {
             Some(Ipv4Addr::from_bits(self.0 as u32))
         } else {
             None
@@ -90,7 +91,7 @@ impl fmt::Debug for Address {
 /// unique-local ranges: RFC 1918, RFC 6598, RFC 3927, RFC 4193 and IPv6 link-local.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct HomeNetworks {
-    /// Sorted, disjoint, inclusive ranges of mapped addresses.
+    /// Sorted, disjoint, inclusive ranges of addresses.
     ranges: Vec<(u128, u128)>,
 }
 
@@ -100,10 +101,13 @@ impl HomeNetworks {
         let mut ranges: Vec<(u128, u128)> = blocks
             .into_iter()
             .map(|block| {
-                (
-                    Address::from(block.network()).0,
-                    Address::from(block.broadcast()).0,
-                )
+                let last = Address::from(block.broadcast()).0;
+                let last = if block.addr().is_ipv6() {
+                    last.min(V4_PREFIX - 1)
+                } else {
+                    last
+                };
+                (Address::from(block.network()).0, last)
             })
             .collect();
         ranges.sort_unstable();
@@ -134,8 +138,8 @@ impl Default for HomeNetworks {
     }
 }
 
-/// Prefix of IPv4-mapped IPv6 addresses, `::ffff:0:0/96`.
-const V4_MAPPED: u128 = 0xffff_0000_0000;
+/// Prefix of IPv4 addresses; as IPv6 it would be a multicast group of all flags and no scope.
+const V4_PREFIX: u128 = u128::MAX << 32;
 
 /// Address blocks that no one owns globally, so that they are somebody's inside.
 pub const DEFAULT_HOME: [&str; 7] = [
@@ -158,7 +162,13 @@ mod tests {
 
     #[test]
     fn an_address_is_written_as_it_came() {
-        for text in ["10.1.2.3", "2001:db8::1", "::", "255.255.255.255"] {
+        for text in [
+            "10.1.2.3",
+            "2001:db8::1",
+            "::",
+            "255.255.255.255",
+            "::ffff:10.1.2.3",
+        ] {
             assert_eq!(address(text).to_string(), text);
         }
     }
@@ -185,6 +195,13 @@ mod tests {
         ] {
             assert!(!home.contains(address(outside)), "{outside}");
         }
+    }
+
+    #[test]
+    fn all_of_ipv6_holds_no_ipv4() {
+        let home = HomeNetworks::new(["::/0".parse().unwrap()]);
+        assert!(home.contains(address("2001:db8::1")));
+        assert!(!home.contains(address("10.0.0.1")));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use crate::batch::Batch;
 use crate::decode::walk::walk;
-use crate::decode::{Decoded, DecodeCounts, Decoder, Packet};
+use crate::decode::{DecodeCounts, Decoded, Decoder, Packet};
 use crate::flow::{FlowKey, Side};
 use crate::frame::{LinkType, Run};
 use crate::time::Timestamp;
@@ -92,7 +92,9 @@ impl Intake {
                 }
             }
             for (walked, number) in group.iter().zip(start..end) {
-                let Some(frame) = run.frame(number) else { continue };
+                let Some(frame) = run.frame(number) else {
+                    continue;
+                };
                 self.counts.frames += 1;
                 self.counts.octets += u64::from(frame.wire_len);
                 self.counts.truncated += u64::from(frame.wire_len as usize > frame.bytes.len());
@@ -200,7 +202,12 @@ impl<'a> Walked<'a> {
     fn of(packet: Packet<'a>) -> Option<Self> {
         let (transport, src, dst) = packet.ends()?;
         let (key, side) = FlowKey::of(transport, src, dst);
-        Some(Self { packet, key, hash: key.hash(), side })
+        Some(Self {
+            packet,
+            key,
+            hash: key.hash(),
+            side,
+        })
     }
 }
 
@@ -212,7 +219,12 @@ fn admit(
     number: u64,
     outlet: &mut impl Outlet,
 ) -> Option<usize> {
-    let Walked { packet, key, hash, side } = walked;
+    let Walked {
+        packet,
+        key,
+        hash,
+        side,
+    } = walked;
     let pass = triage.admit(packet, *hash, *side)?;
     let worker = worker_of(*hash, outlet.workers());
     let batch = outlet.batch(worker);
@@ -229,7 +241,10 @@ fn hand_over_orphan(hash: u64, skipped: Skipped, outlet: &mut impl Outlet) {
 }
 
 /// The worker that owns a flow. Uses other bits of the hash than the slots of triage do.
-#[expect(clippy::cast_possible_truncation, reason = "a remainder by a small number")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a remainder by a small number"
+)]
 const fn worker_of(hash: u64, workers: usize) -> usize {
     ((hash >> 32) % workers as u64) as usize
 }

@@ -104,6 +104,11 @@ pub struct Sizes {
 
 impl Default for Sizes {
     fn default() -> Self {
-        Self { workers: 1, flows: 1_000_000, triage_bits: 16, queue_batches: 32 }
+        Self {
+            workers: 1,
+            flows: 1_000_000,
+            triage_bits: 16,
+            queue_batches: 32,
+        }
     }
 }

@@ -70,7 +70,14 @@ impl Resolved {
     ) {
         for client in [Some(client), None] {
             let asked = Asked { client, address };
-            self.answers.insert(asked, Answer { at, name: name.clone(), signature });
+            self.answers.insert(
+                asked,
+                Answer {
+                    at,
+                    name: name.clone(),
+                    signature,
+                },
+            );
             self.order.push_back((at, asked));
         }
         self.forget(at);
@@ -154,7 +161,11 @@ mod tests {
     fn the_client_that_asked_is_told_from_others() {
         let mut resolved = Resolved::new(10);
         resolved.answered(at(0), host(1), host(200), &name(), SignatureId(7));
-        let grade = |client| resolved.name(at(5), host(client), host(200)).map(|it| (it.1, it.2));
+        let grade = |client| {
+            resolved
+                .name(at(5), host(client), host(200))
+                .map(|it| (it.1, it.2))
+        };
         assert_eq!(grade(1), Some((SignatureId(7), Grade::ThisClient)));
         assert_eq!(grade(2), Some((SignatureId(7), Grade::SomeClient)));
         assert_eq!(resolved.name(at(5), host(1), host(201)), None);

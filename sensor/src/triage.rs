@@ -13,7 +13,7 @@
 
 use crate::decode::{Packet, TcpFlags, TransportHeader};
 use crate::flow::Side;
-use crate::flow::table::TICK;
+use crate::flow::table::{Class, TICK};
 use crate::names::{http, quic, tls};
 use crate::prefetch::prefetch;
 use crate::time::Timestamp;
@@ -23,6 +23,8 @@ use crate::time::Timestamp;
 pub struct Triage {
     slots: Vec<Slot>,
     orphans: Vec<(u64, Skipped)>,
+    /// Newest generation handed out; each opening of a slot has one of its own.
+    generation: u32,
 }
 
 /// What was counted and not passed on, by [`Side`].
@@ -40,7 +42,7 @@ pub struct Pass {
     /// What was skipped of the flow since its last packet passed.
     pub skipped: Skipped,
     /// Generation of the slot; the worker names it when it says that the flow is settled.
-    pub generation: u8,
+    pub generation: u32,
 }
 
 impl Triage {
@@ -48,7 +50,11 @@ impl Triage {
     #[must_use]
     pub fn new(slot_bits: u32) -> Self {
         let slots = vec![Slot::default(); 1 << slot_bits.clamp(4, 26)];
-        Self { slots, orphans: Vec::new() }
+        Self {
+            slots,
+            orphans: Vec::new(),
+            generation: 0,
+        }
     }
 
     /// Asks for the memory of a flow's slot ahead of its use.
@@ -62,18 +68,31 @@ impl Triage {
     pub fn admit(&mut self, packet: &Packet<'_>, hash: u64, side: Side) -> Option<Pass> {
         let place = self.place(hash);
         let slot = &mut self.slots[place];
-        if slot.hash != hash {
+        let span = tick_of(packet.at);
+        let is_new = slot.hash != hash;
+        if is_new {
             if let Some(skipped) = slot.take_skipped() {
                 self.orphans.push((slot.hash, skipped));
             }
-            *slot = Slot { hash, ..Slot::default() };
+            *slot = Slot {
+                hash,
+                span: i64::MIN,
+                ..Slot::default()
+            };
         }
-        let span = packet.at.as_nanos().div_euclid(TICK_NANOS);
-        let heartbeat = slot.span != span;
-        if slot.wants(packet, side) || heartbeat {
+        let is_opening = is_opening(packet);
+        if is_new || is_opening || span.saturating_sub(slot.span) > IDLE_SPANS {
+            self.generation = self.generation.wrapping_add(1);
+            slot.open(self.generation);
+        }
+        let is_first_of_span = slot.span != span;
+        if is_opening || slot.wants(packet, side) || is_first_of_span {
             slot.span = span;
             let skipped = slot.take_skipped().unwrap_or_default();
-            Some(Pass { skipped, generation: slot.generation })
+            Some(Pass {
+                skipped,
+                generation: slot.generation,
+            })
         } else {
             slot.skip(packet, side);
             None
@@ -82,7 +101,7 @@ impl Triage {
 
     /// Takes a worker's word that further packets of a flow matter only if they begin like a
     /// message with a name.
-    pub fn settle(&mut self, hash: u64, generation: u8) {
+    pub fn settle(&mut self, hash: u64, generation: u32) {
         let place = self.place(hash);
         let slot = &mut self.slots[place];
         if slot.hash == hash && slot.generation == generation {
@@ -110,7 +129,10 @@ impl Triage {
         }
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "the mask keeps the lower bits")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the mask keeps the lower bits"
+    )]
     const fn place(&self, hash: u64) -> usize {
         hash as usize & (self.slots.len() - 1)
     }
@@ -132,37 +154,23 @@ struct Slot {
     skipped_packets: [u32; 2],
     /// Octets of payload that passed in this generation, by side.
     passed: [u32; 2],
-    generation: u8,
+    generation: u32,
     settled: bool,
 }
 
 impl Slot {
+    /// Whether a packet that opens nothing passes.
     #[inline]
     fn wants(&mut self, packet: &Packet<'_>, side: Side) -> bool {
         match packet.transport {
             TransportHeader::Tcp(tcp) => {
-                let marks = TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST;
-                if packet.payload_len == 0 {
-                    return tcp.flags.any(marks);
-                }
-                if tcp.src_port == DNS_PORT || tcp.dst_port == DNS_PORT {
-                    return true;
-                }
-                let begins = may_begin_stream(packet.payload);
-                if begins {
-                    self.reopen();
-                }
-                begins || self.is_within_budget(packet, side) || tcp.flags.any(marks)
+                let is_dns = tcp.src_port == DNS_PORT || tcp.dst_port == DNS_PORT;
+                let ends = tcp.flags.any(TcpFlags::FIN | TcpFlags::RST);
+                let has_payload = packet.payload_len > 0;
+                ends || (has_payload && (is_dns || self.is_within_budget(packet, side)))
             }
             TransportHeader::Udp { src_port, dst_port } => {
-                if src_port == DNS_PORT || dst_port == DNS_PORT {
-                    return true;
-                }
-                if quic::initial_version(packet.payload).is_some() {
-                    self.reopen();
-                    return true;
-                }
-                self.is_within_budget(packet, side)
+                src_port == DNS_PORT || dst_port == DNS_PORT || self.is_within_budget(packet, side)
             }
             TransportHeader::Other(_) => false,
         }
@@ -181,13 +189,12 @@ impl Slot {
         true
     }
 
-    /// Starts a new generation, unless this one is as good as new.
-    fn reopen(&mut self) {
-        if self.settled || self.passed != [0; 2] {
-            self.generation = self.generation.wrapping_add(1);
-            self.settled = false;
-            self.passed = [0; 2];
-        }
+    /// Starts a generation.
+    #[inline]
+    fn open(&mut self, generation: u32) {
+        self.generation = generation;
+        self.settled = false;
+        self.passed = [0; 2];
     }
 
     #[inline]
@@ -208,6 +215,18 @@ impl Slot {
     }
 }
 
+/// Whether a packet opens a connection, or begins like a message that holds a name.
+#[inline]
+fn is_opening(packet: &Packet<'_>) -> bool {
+    match packet.transport {
+        TransportHeader::Tcp(tcp) => {
+            tcp.flags.any(TcpFlags::SYN) || may_begin_stream(packet.payload)
+        }
+        TransportHeader::Udp { .. } => quic::initial_version(packet.payload).is_some(),
+        TransportHeader::Other(_) => false,
+    }
+}
+
 /// Whether a segment begins like a message that holds a name.
 #[inline]
 #[must_use]
@@ -217,6 +236,10 @@ pub fn may_begin_stream(payload: &[u8]) -> bool {
 
 /// The port of DNS over UDP and TCP (RFC 1035 section 4.2).
 pub const DNS_PORT: u16 = 53;
+
+/// Spans without a packet after which a worker may have forgotten a flow: the least that any class
+/// of flows is kept.
+const IDLE_SPANS: i64 = Class::Closing.idle_ticks() as i64;
 
 /// Octets of payload of an undecided flow that pass, by direction: more than the largest hello
 /// that a parser waits for, out of order, behind a greeting.

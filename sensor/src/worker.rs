@@ -83,7 +83,12 @@ impl Worker {
             octets: Vec::new(),
             told: Vec::new(),
         };
-        Self { flows: FlowTable::new(flow_limit), desk, tick: None, clock: None }
+        Self {
+            flows: FlowTable::new(flow_limit),
+            desk,
+            tick: None,
+            clock: None,
+        }
     }
 
     /// Works on all items of a batch, adds what they give to `told`, and leaves in the batch the
@@ -127,10 +132,16 @@ impl Worker {
         self.clock
     }
 
-    fn packet(&mut self, record: &Record, packet: &Packet<'_>, settled: &mut Vec<(u64, u8)>) {
+    fn packet(&mut self, record: &Record, packet: &Packet<'_>, settled: &mut Vec<(u64, u32)>) {
         let src = record.key.end(record.side);
         let dst = record.key.end(record.side.other());
-        let context = Context { number: record.number, at: packet.at, vlan: packet.vlan, src, dst };
+        let context = Context {
+            number: record.number,
+            at: packet.at,
+            vlan: packet.vlan,
+            src,
+            dst,
+        };
         self.clock = self.clock.max(Some(packet.at));
         let place = match packet.transport {
             TransportHeader::Udp { .. } if src.port == DNS_PORT || dst.port == DNS_PORT => {
@@ -166,7 +177,8 @@ impl Worker {
         }
         self.desk.visibility.flows_started[transport] += 1;
         let flow = Flow::new(record.key, record.at(), record.number);
-        self.flows.insert(flow, record.hash, class, short(self.tick))
+        self.flows
+            .insert(flow, record.hash, class, short(self.tick))
     }
 
     fn orphan(&mut self, hash: u64, skipped: &Skipped) {
@@ -185,7 +197,11 @@ impl Worker {
 }
 
 /// Packet time in ticks, cut to what a flow keeps; zero before the first tick.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "wraps in 500 years")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "wraps in 500 years"
+)]
 const fn short(tick: Option<i64>) -> u32 {
     match tick {
         Some(span) => span as u32,
@@ -197,7 +213,9 @@ const fn short(tick: Option<i64>) -> u32 {
 fn is_conversation(src: Endpoint, dst: Endpoint) -> bool {
     src.address.is_unicast()
         && dst.address.is_unicast()
-        && !LOCAL_SERVICES.iter().any(|it| *it == src.port || *it == dst.port)
+        && !LOCAL_SERVICES
+            .iter()
+            .any(|it| *it == src.port || *it == dst.port)
 }
 
 /// Names are not taken from these: DHCP, NetBIOS name service and datagrams, SSDP, mDNS, LLMNR.

@@ -18,24 +18,54 @@ const ARROWS: [(&str, &[&str]); 24] = [
     ("decode", &["frame", "host", "names", "reader", "time"]),
     ("visibility", &["names"]),
     ("detection", &["host", "names", "time", "visibility"]),
-    ("flow", &["detection", "host", "names", "time", "triage", "visibility"]),
+    (
+        "flow",
+        &["detection", "host", "names", "time", "triage", "visibility"],
+    ),
     ("triage", &["decode", "flow", "names", "prefetch", "time"]),
     ("batch", &["decode", "flow", "host", "time", "triage"]),
     (
         "worker",
-        &["batch", "decode", "detection", "flow", "host", "names", "time", "triage", "visibility"],
+        &[
+            "batch",
+            "decode",
+            "detection",
+            "flow",
+            "host",
+            "names",
+            "time",
+            "triage",
+            "visibility",
+        ],
     ),
-    ("intake", &["batch", "decode", "flow", "frame", "time", "triage"]),
+    (
+        "intake",
+        &["batch", "decode", "flow", "frame", "time", "triage"],
+    ),
     ("resolved", &["host", "names", "time"]),
     (
         "findings",
-        &["detection", "host", "names", "resolved", "time", "visibility"],
+        &[
+            "detection",
+            "host",
+            "names",
+            "resolved",
+            "time",
+            "visibility",
+        ],
     ),
     ("capture", &["frame", "time"]),
     (
         "pipeline",
         &[
-            "batch", "decode", "detection", "frame", "intake", "time", "triage", "visibility",
+            "batch",
+            "decode",
+            "detection",
+            "frame",
+            "intake",
+            "time",
+            "triage",
+            "visibility",
             "worker",
         ],
     ),
@@ -43,20 +73,46 @@ const ARROWS: [(&str, &[&str]); 24] = [
     (
         "export",
         &[
-            "capture", "decode", "detection", "findings", "frame", "host", "names", "time",
+            "capture",
+            "decode",
+            "detection",
+            "findings",
+            "frame",
+            "host",
+            "names",
+            "time",
             "visibility",
         ],
     ),
     (
         "app",
         &[
-            "capture", "detection", "export", "findings", "frame", "host", "inventory", "pipeline",
-            "time", "visibility", "worker",
+            "capture",
+            "detection",
+            "export",
+            "findings",
+            "frame",
+            "host",
+            "inventory",
+            "pipeline",
+            "time",
+            "visibility",
+            "worker",
         ],
     ),
     (
         "cli",
-        &["app", "detection", "export", "findings", "host", "names", "pipeline", "time", "worker"],
+        &[
+            "app",
+            "detection",
+            "export",
+            "findings",
+            "host",
+            "names",
+            "pipeline",
+            "time",
+            "worker",
+        ],
     ),
     ("main", &["cli"]),
     ("lib", &[]),
@@ -64,12 +120,17 @@ const ARROWS: [(&str, &[&str]); 24] = [
 
 #[test]
 fn modules_use_only_what_the_table_allows() {
-    let allowed: BTreeMap<&str, BTreeSet<&str>> =
-        ARROWS.iter().map(|(from, to)| (*from, to.iter().copied().collect())).collect();
+    let allowed: BTreeMap<&str, BTreeSet<&str>> = ARROWS
+        .iter()
+        .map(|(from, to)| (*from, to.iter().copied().collect()))
+        .collect();
     let mut wrong = Vec::new();
     for (module, file, text) in sources() {
         let Some(allowed) = allowed.get(module.as_str()) else {
-            wrong.push(format!("{}: module {module} is not in the table", file.display()));
+            wrong.push(format!(
+                "{}: module {module} is not in the table",
+                file.display()
+            ));
             continue;
         };
         for used in used_modules(&text) {
@@ -98,13 +159,29 @@ fn every_allowed_arrow_is_used() {
 
 #[test]
 fn the_pure_half_reads_no_clock_and_opens_nothing() {
-    let shell = ["capture", "pipeline", "inventory", "export", "app", "cli", "main", "lib"];
+    let shell = [
+        "capture",
+        "pipeline",
+        "inventory",
+        "export",
+        "app",
+        "cli",
+        "main",
+        "lib",
+    ];
     for (module, file, text) in sources() {
         if shell.contains(&module.as_str()) {
             continue;
         }
         let code = text.split("mod tests").next().unwrap_or_default();
-        for word in ["Instant", "SystemTime", "std::fs", "std::net::Tcp", "std::thread", "tracing::"] {
+        for word in [
+            "Instant",
+            "SystemTime",
+            "std::fs",
+            "std::net::Tcp",
+            "std::thread",
+            "tracing::",
+        ] {
             assert!(!code.contains(word), "{} uses {word}", file.display());
         }
     }
@@ -114,7 +191,11 @@ fn the_pure_half_reads_no_clock_and_opens_nothing() {
 fn unsafe_code_stands_where_the_design_says() {
     for (_, file, text) in sources() {
         let is_allowed = file.ends_with("prefetch.rs") || file.ends_with("capture/live.rs");
-        assert!(is_allowed || !text.contains("unsafe {"), "{} has unsafe code", file.display());
+        assert!(
+            is_allowed || !text.contains("unsafe {"),
+            "{} has unsafe code",
+            file.display()
+        );
     }
 }
 
@@ -143,11 +224,23 @@ fn sources() -> Vec<(String, PathBuf, String)> {
 
 /// The modules that stand behind `crate::` in code, comments and tests left out.
 fn used_modules(text: &str) -> BTreeSet<String> {
-    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    let code = text
+        .split("#[cfg(test)]\nmod tests")
+        .next()
+        .unwrap_or_default();
     let lines = code.lines().filter(|it| !it.trim_start().starts_with("//"));
     lines
-        .flat_map(|line| line.split("crate::").skip(1).map(str::to_owned).collect::<Vec<_>>())
-        .map(|rest| rest.chars().take_while(|it| it.is_alphanumeric() || *it == '_').collect())
+        .flat_map(|line| {
+            line.split("crate::")
+                .skip(1)
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
+        .map(|rest| {
+            rest.chars()
+                .take_while(|it| it.is_alphanumeric() || *it == '_')
+                .collect()
+        })
         .filter(|it: &String| !it.is_empty())
         .collect()
 }

@@ -61,7 +61,11 @@ impl Ledger {
 
     /// Writes an event for each sighting of a home host and each change of a finding.
     pub fn write_events(&mut self, out: Box<dyn Write>) {
-        self.events = Some(Events { out, line: Vec::new(), failed: None });
+        self.events = Some(Events {
+            out,
+            line: Vec::new(),
+            failed: None,
+        });
     }
 
     /// Ends the reading when `stop` says so.
@@ -72,7 +76,10 @@ impl Ledger {
     /// What other threads can look at while the ledger is written.
     pub fn share(&mut self) -> Arc<Shared> {
         let view = ArcSwap::from_pointee(self.without_findings());
-        let shared = Arc::new(Shared { inventory: Inventory::default(), view });
+        let shared = Arc::new(Shared {
+            inventory: Inventory::default(),
+            view,
+        });
         self.shared = Some(Arc::clone(&shared));
         shared
     }
@@ -80,7 +87,10 @@ impl Ledger {
     /// A copy of all that is shown.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot { findings: self.book.findings(), ..self.without_findings() }
+        Snapshot {
+            findings: self.book.findings(),
+            ..self.without_findings()
+        }
     }
 
     /// Ends the events.
@@ -90,7 +100,10 @@ impl Ledger {
     /// The first error of writing them.
     pub fn finish(&mut self) -> io::Result<()> {
         match self.events.take() {
-            Some(Events { failed: Some(error), .. }) => Err(error),
+            Some(Events {
+                failed: Some(error),
+                ..
+            }) => Err(error),
             Some(mut events) => events.out.flush(),
             None => Ok(()),
         }
@@ -102,7 +115,9 @@ impl Ledger {
 
     fn tell_changes(&mut self) {
         for change in self.changes.drain(..) {
-            let Some(events) = &mut self.events else { continue };
+            let Some(events) = &mut self.events else {
+                continue;
+            };
             let (catalogue, kind) = (&self.catalogue, change.kind.as_str());
             events.write(|line| {
                 events::write_change(line, catalogue, change.at, kind, &change.finding)
@@ -153,7 +168,10 @@ impl Shared {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let view = Snapshot::clone(&self.view.load());
-        Snapshot { findings: self.inventory.findings(), ..view }
+        Snapshot {
+            findings: self.inventory.findings(),
+            ..view
+        }
     }
 }
 

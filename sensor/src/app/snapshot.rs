@@ -26,7 +26,11 @@ impl Input {
     pub fn files(files: &[PathBuf], sizes: Sizes) -> Self {
         let name = match files {
             [one] if one == Path::new("-") => "standard input".to_owned(),
-            [one] => one.file_name().unwrap_or(one.as_os_str()).to_string_lossy().into_owned(),
+            [one] => one
+                .file_name()
+                .unwrap_or(one.as_os_str())
+                .to_string_lossy()
+                .into_owned(),
             files => format!("{} files", files.len()),
         };
         Self { name, sizes }
@@ -56,7 +60,11 @@ pub(super) fn snapshot(
             last_seen: tally.last_seen.clone(),
         },
         findings: Vec::new(),
-        changes: tally.changes.iter().map(|(it, count)| ((it.0, it.1.as_str()), *count)).collect(),
+        changes: tally
+            .changes
+            .iter()
+            .map(|(it, count)| ((it.0, it.1.as_str()), *count))
+            .collect(),
         hosts_seen: book.hosts(),
         resolved_addresses: book.resolved().len() as u64,
         resolved_evicted: book.resolved().evicted(),
@@ -85,7 +93,10 @@ fn pipeline(input: &Input, counts: &Counts) -> Pipeline {
     let workers = counts.workers.iter();
     Pipeline {
         workers: workers
-            .map(|it| export::Worker { queued_frames: it.queued, clock: it.clock })
+            .map(|it| export::Worker {
+                queued_frames: it.queued,
+                clock: it.clock,
+            })
             .collect(),
         queue_limit_frames: (input.sizes.queue_batches * crate::batch::MAX_ITEMS) as u64,
         busy: Vec::new(),
@@ -93,7 +104,10 @@ fn pipeline(input: &Input, counts: &Counts) -> Pipeline {
 }
 
 fn decode(counts: &DecodeCounts, defrag_bytes: u64) -> Decode {
-    let mut decode = Decode { defrag_bytes, ..Decode::default() };
+    let mut decode = Decode {
+        defrag_bytes,
+        ..Decode::default()
+    };
     for (network, counts) in ["ipv4", "ipv6"].into_iter().zip(counts.packets) {
         for (transport, count) in ["tcp", "udp", "icmp", "other"].into_iter().zip(counts) {
             decode.packets.insert((network, transport), count);

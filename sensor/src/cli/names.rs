@@ -39,9 +39,9 @@ pub(super) fn main(options: &Options) -> Ended {
     let damaged = app::read(&reading, &Arc::new(Catalogue::default()), &mut lines);
     let damages = damaged.map_err(Failure::failed)?;
     match lines.finish() {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::failed(format!("cannot write to standard output: {error}")))
-        }
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::failed(
+            format!("cannot write to standard output: {error}"),
+        )),
         _ => Ok(app::report_damages(&damages)),
     }
 }
@@ -82,7 +82,9 @@ impl<W: Write> Lines<W> {
     }
 
     fn write_first(&mut self) {
-        let Some((_, observation)) = self.waiting.pop_first() else { return };
+        let Some((_, observation)) = self.waiting.pop_first() else {
+            return;
+        };
         self.line.clear();
         write_observation(&mut self.line, &observation);
         if self.failed.is_none()
@@ -95,9 +97,12 @@ impl<W: Write> Lines<W> {
 
 impl<W: Write> Ledger for Lines<W> {
     fn take(&mut self, notice: &Notice) {
-        let What::Observation(observation) = &notice.what else { return };
+        let What::Observation(observation) = &notice.what else {
+            return;
+        };
         self.newest = self.newest.max(observation.at);
-        self.waiting.insert((observation.at, self.count), observation.clone());
+        self.waiting
+            .insert((observation.at, self.count), observation.clone());
         self.count += 1;
         while let Some((first, _)) = self.waiting.first_key_value()
             && (self.newest.since(first.0) > WINDOW || self.waiting.len() > MAX_WAITING)
@@ -136,7 +141,10 @@ mod tests {
         let mut out = Vec::new();
         let mut lines = Lines::new(&mut out);
         for at in [5, 3, 4, 9] {
-            let end = Endpoint { address: Address::from_v4([10, 0, 0, 1]), port: 53 };
+            let end = Endpoint {
+                address: Address::from_v4([10, 0, 0, 1]),
+                port: 53,
+            };
             let observation = Observation {
                 at: Timestamp::from_nanos(at),
                 source: Source::DnsQuery,
@@ -148,12 +156,18 @@ mod tests {
                 ech: None,
             };
             let at = observation.at;
-            lines.take(&Notice { number: 0, at, what: What::Observation(observation) });
+            lines.take(&Notice {
+                number: 0,
+                at,
+                what: What::Observation(observation),
+            });
         }
         lines.finish().unwrap();
         let text = String::from_utf8(out).unwrap();
-        let places: Vec<_> =
-            ["name3", "name4", "name5", "name9"].iter().map(|it| text.find(it).unwrap()).collect();
+        let places: Vec<_> = ["name3", "name4", "name5", "name9"]
+            .iter()
+            .map(|it| text.find(it).unwrap())
+            .collect();
         assert!(places.is_sorted(), "{text}");
     }
 }

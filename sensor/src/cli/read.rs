@@ -53,18 +53,29 @@ pub(super) fn main(options: &Options) -> Ended {
         ledger.write_events(Box::new(BufWriter::new(create(path)?)));
     }
     let damages = app::read(&reading, &catalogue, &mut ledger).map_err(Failure::failed)?;
-    ledger.finish().map_err(|it| cannot_write(options.events.as_ref(), &it))?;
+    ledger
+        .finish()
+        .map_err(|it| cannot_write(options.events.as_ref(), &it))?;
     let snapshot = ledger.snapshot();
     if let Some(path) = &options.metrics {
         let text = metrics::text(&snapshot);
-        create(path)?.write_all(text.as_bytes()).map_err(|it| cannot_write(Some(path), &it))?;
+        create(path)?
+            .write_all(text.as_bytes())
+            .map_err(|it| cannot_write(Some(path), &it))?;
     }
     let text = if options.json {
         let document = serde_json::to_string_pretty(&json::findings(&snapshot));
         document.map_err(Failure::failed)? + "\n"
     } else {
         let colour = stdout_takes_colour();
-        table::text(&snapshot, if colour { table::Style::Colour } else { table::Style::Plain })
+        table::text(
+            &snapshot,
+            if colour {
+                table::Style::Colour
+            } else {
+                table::Style::Plain
+            },
+        )
     };
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -75,8 +86,14 @@ pub(super) fn main(options: &Options) -> Ended {
     }
     let damaged = app::report_damages(&damages);
     let gravest = snapshot.findings.iter().map(|it| it.verdict).max();
-    let fails = options.fail_on.is_some_and(|it| gravest >= Some(Verdict::from(it)));
-    Ok(if damages.is_empty() && fails { ExitCode::from(FOUND) } else { damaged })
+    let fails = options
+        .fail_on
+        .is_some_and(|it| gravest >= Some(Verdict::from(it)));
+    Ok(if damages.is_empty() && fails {
+        ExitCode::from(FOUND)
+    } else {
+        damaged
+    })
 }
 
 fn create(path: &PathBuf) -> Result<File, Failure> {

@@ -31,7 +31,11 @@ pub(super) struct Options {
     #[arg(long, value_name = "FILE")]
     metrics: Option<PathBuf>,
     /// Address and port to serve on; may be given several times
-    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = "127.0.0.1:14663")]
+    #[arg(
+        long = "web.listen-address",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:14663"
+    )]
     listen: Vec<SocketAddr>,
     #[command(flatten)]
     watch: Watch,
@@ -57,7 +61,9 @@ pub(super) fn main(options: &Options) -> Ended {
     let state = move || Arc::new(shared.snapshot());
     let server = http::serve(&options.listen, Arc::new(state)).map_err(Failure::failed)?;
     for address in server.local_addresses() {
-        tell(format_args!("serving on http://{address}/, metrics on http://{address}/metrics"));
+        tell(format_args!(
+            "serving on http://{address}/, metrics on http://{address}/metrics"
+        ));
     }
     let signalled = Arc::clone(&stop);
     let handle = signals.handle();
@@ -83,5 +89,9 @@ pub(super) fn main(options: &Options) -> Ended {
         let written = std::fs::File::create(path).and_then(|mut it| it.write_all(text.as_bytes()));
         written.map_err(|it| Failure::failed(format!("cannot write {}: {it}", path.display())))?;
     }
-    Ok(if options.exit_when_done { damaged } else { ExitCode::SUCCESS })
+    Ok(if options.exit_when_done {
+        damaged
+    } else {
+        ExitCode::SUCCESS
+    })
 }

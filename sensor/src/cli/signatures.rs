@@ -53,14 +53,24 @@ fn check(dir: &PathBuf) -> Result<String, Failure> {
 fn list(catalogue: &Catalogue) -> String {
     let mut text = String::new();
     for pack in catalogue.packs() {
-        let vendor = catalogue.vendor(pack.vendor).map_or("", |it| it.name.as_str());
+        let vendor = catalogue
+            .vendor(pack.vendor)
+            .map_or("", |it| it.name.as_str());
         let _ = writeln!(
             text,
             "{} {} of {}: {}, {} signatures",
             pack.id, pack.version, pack.date, vendor, pack.signatures
         );
-        for signature in catalogue.signatures().iter().filter(|it| it.vendor == pack.vendor) {
-            let state = if signature.enabled { "" } else { "  (disabled)" };
+        for signature in catalogue
+            .signatures()
+            .iter()
+            .filter(|it| it.vendor == pack.vendor)
+        {
+            let state = if signature.enabled {
+                ""
+            } else {
+                "  (disabled)"
+            };
             let _ = writeln!(
                 text,
                 "  {:<22} {:<13} {:<14} {:<11} {}{state}",

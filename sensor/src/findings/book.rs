@@ -88,7 +88,8 @@ impl Book {
             What::Observation(_) => {}
             What::Sighting(sighting) => self.sighting(at, sighting, false),
             What::Resolution(it) => {
-                self.resolved.answered(at, it.client, it.address, &it.name, it.signature);
+                self.resolved
+                    .answered(at, it.client, it.address, &it.name, it.signature);
             }
             What::Connection(connection) => self.connection(at, connection),
             What::Resolver(host) => self.role(*host, |it| it.is_resolver = true),
@@ -105,7 +106,10 @@ impl Book {
     /// All findings, in order of vendor and host.
     #[must_use]
     pub fn findings(&self) -> Vec<Finding> {
-        self.records.keys().filter_map(|it| self.finding(*it)).collect()
+        self.records
+            .keys()
+            .filter_map(|it| self.finding(*it))
+            .collect()
     }
 
     /// The keys of findings that have changed since this was last called, in order.
@@ -116,7 +120,9 @@ impl Book {
     /// The finding on a host and a vendor.
     #[must_use]
     pub fn finding(&self, key: (VendorId, Address)) -> Option<Finding> {
-        self.records.get(&key)?.finding(&self.catalogue, key, self.role_of(key.1))
+        self.records
+            .get(&key)?
+            .finding(&self.catalogue, key, self.role_of(key.1))
     }
 
     /// Home hosts that opened a connection, or have a finding.
@@ -139,16 +145,26 @@ impl Book {
 
     fn sighting(&mut self, at: Timestamp, sighting: &Sighting, is_borrowed: bool) {
         let host = sighting.observation.client().address;
-        let Some(signature) = self.catalogue.signature(sighting.signature) else { return };
+        let Some(signature) = self.catalogue.signature(sighting.signature) else {
+            return;
+        };
         let (vendor, category) = (signature.vendor, signature.category);
         if !self.home.contains(host) {
             self.tally.outside += 1;
             return;
         }
         let source = sighting.observation.source;
-        *self.tally.by_category.entry((vendor, category)).or_default() += 1;
+        *self
+            .tally
+            .by_category
+            .entry((vendor, category))
+            .or_default() += 1;
         *self.tally.by_source.entry((vendor, source)).or_default() += 1;
-        *self.tally.by_reach.entry((vendor, sighting.reach)).or_default() += 1;
+        *self
+            .tally
+            .by_reach
+            .entry((vendor, sighting.reach))
+            .or_default() += 1;
         let newest = self.tally.last_seen.entry(vendor).or_insert(Timestamp::MIN);
         *newest = sighting.observation.at.max(*newest);
         let key = (vendor, host);
@@ -162,7 +178,8 @@ impl Book {
         if record.add(sighting, is_borrowed) {
             // A question may be one that the host asks for others: that shows when it answers.
             let is_question = matches!(source, Source::DnsQuery | Source::DnsAnswer);
-            self.due.push_back((if is_question { at.after(PATIENCE) } else { at }, key));
+            self.due
+                .push_back((if is_question { at.after(PATIENCE) } else { at }, key));
         }
     }
 
@@ -195,18 +212,29 @@ impl Book {
             ech: None,
         };
         let reach = connection.reach;
-        let sighting = Sighting { observation, signature, via: None, reach };
+        let sighting = Sighting {
+            observation,
+            signature,
+            via: None,
+            reach,
+        };
         self.sighting(at, &sighting, grade == Grade::SomeClient);
         self.octets(at, host, signature, octets);
     }
 
     fn octets(&mut self, at: Timestamp, host: Address, id: SignatureId, octets: [u64; 2]) {
-        let Some(signature) = self.catalogue.signature(id) else { return };
+        let Some(signature) = self.catalogue.signature(id) else {
+            return;
+        };
         let [sent, received] = octets;
         if let Some(record) = self.records.get_mut(&(signature.vendor, host)) {
             record.add_octets(at, sent, received);
             self.touched.insert((signature.vendor, host));
-            let sums = self.tally.octets.entry((signature.vendor, signature.category)).or_default();
+            let sums = self
+                .tally
+                .octets
+                .entry((signature.vendor, signature.category))
+                .or_default();
             *sums = [sums[0] + sent, sums[1] + received];
         }
     }
@@ -217,9 +245,12 @@ impl Book {
             let before = *role;
             learn(role);
             if *role != before {
-                let vendors = (0..).zip(self.catalogue.vendors()).map(|(id, _)| VendorId(id));
+                let vendors = (0..)
+                    .zip(self.catalogue.vendors())
+                    .map(|(id, _)| VendorId(id));
                 let keys = vendors.map(|it| (it, host));
-                self.touched.extend(keys.filter(|it| self.records.contains_key(it)));
+                self.touched
+                    .extend(keys.filter(|it| self.records.contains_key(it)));
             }
         }
     }
@@ -245,7 +276,9 @@ impl Book {
     fn tell_due(&mut self, now: Timestamp, changes: &mut Vec<Change>) {
         while let Some((_, key)) = self.due.pop_front_if(|it| it.0 <= now) {
             let role = self.role_of(key.1);
-            let Some(record) = self.records.get_mut(&key) else { continue };
+            let Some(record) = self.records.get_mut(&key) else {
+                continue;
+            };
             let verdict = record.verdict(&self.catalogue, role);
             if verdict <= record.told || verdict < Verdict::Contact {
                 continue;
@@ -256,16 +289,27 @@ impl Book {
             } else {
                 ChangeKind::Strengthened
             };
-            let Some(finding) = record.finding(&self.catalogue, key, role) else { continue };
+            let Some(finding) = record.finding(&self.catalogue, key, role) else {
+                continue;
+            };
             *self.tally.changes.entry((key.0, kind)).or_default() += 1;
-            changes.push(Change { at: finding.last_seen, kind, from, finding });
+            changes.push(Change {
+                at: finding.last_seen,
+                kind,
+                from,
+                finding,
+            });
         }
     }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { hosts: 250_000, findings: 100_000, resolved: 131_072 }
+        Self {
+            hosts: 250_000,
+            findings: 100_000,
+            resolved: 131_072,
+        }
     }
 }
 

@@ -12,14 +12,19 @@ pub(super) fn grounds(
     habits: Habits,
     (sent, received): (u64, u64),
 ) -> Vec<String> {
-    let heaviest = facts.iter().map(|it| it.sign().group()).max().unwrap_or(Group::Nothing);
+    let heaviest = facts
+        .iter()
+        .map(|it| it.sign().group())
+        .max()
+        .unwrap_or(Group::Nothing);
     let mut grounds = by_category(facts);
     if heaviest >= Group::Weak {
         if let Some(reached) = reached(facts, sent, received) {
             grounds.insert(grounds.len().min(2), reached);
         }
         if habits.asks_twice {
-            let twice = "asked a public resolver for the same name within 0.1 s of its own resolver";
+            let twice =
+                "asked a public resolver for the same name within 0.1 s of its own resolver";
             grounds.insert(grounds.len().min(1), twice.to_owned());
         }
         if habits.days >= STEADY_DAYS {
@@ -44,7 +49,12 @@ fn by_category(facts: &[Fact<'_>]) -> Vec<String> {
                 kind.count += count;
                 kind.names.extend(names);
             }
-            None => kinds.push(Kind { group, what, count, names: names.collect() }),
+            None => kinds.push(Kind {
+                group,
+                what,
+                count,
+                names: names.collect(),
+            }),
         }
     }
     kinds.sort_by(|a, b| (b.group, b.count, a.what).cmp(&(a.group, a.count, b.what)));
@@ -78,7 +88,9 @@ impl Kind<'_> {
 fn reached(facts: &[Fact<'_>], sent: u64, received: u64) -> Option<String> {
     let of = |reach: Reach| facts.iter().map(|it| it.tally[reach as usize]).sum::<u64>();
     if of(Reach::Transferred) > 0 {
-        return Some(format!("exchanged data: {sent} octets sent, {received} received"));
+        return Some(format!(
+            "exchanged data: {sent} octets sent, {received} received"
+        ));
     }
     let failed = of(Reach::Refused) + of(Reach::Attempted);
     if of(Reach::Connected) > 0 {

@@ -70,9 +70,14 @@ impl Record {
         self.sources[observation.source as usize] += 1;
         let mut is_news = self.note_day(at) | self.note_question(sighting);
         if self.tallies.len() < MAX_TALLIES
-            || self.tallies.contains_key(&(sighting.signature, is_borrowed))
+            || self
+                .tallies
+                .contains_key(&(sighting.signature, is_borrowed))
         {
-            let tally = self.tallies.entry((sighting.signature, is_borrowed)).or_default();
+            let tally = self
+                .tallies
+                .entry((sighting.signature, is_borrowed))
+                .or_default();
             let count = &mut tally[sighting.reach as usize];
             is_news |= *count == 0;
             *count += 1;
@@ -112,8 +117,10 @@ impl Record {
                 *sum += count;
             }
         }
-        let mut products: Vec<String> =
-            facts.iter().filter_map(|it| it.signature.product.clone()).collect();
+        let mut products: Vec<String> = facts
+            .iter()
+            .filter_map(|it| it.signature.product.clone())
+            .collect();
         products.sort_unstable();
         products.dedup();
         let mut categories: Vec<Category> = facts.iter().map(|it| it.signature.category).collect();
@@ -151,7 +158,10 @@ impl Record {
     }
 
     fn habits(&self) -> Habits {
-        Habits { asks_twice: self.asks_twice, days: self.days }
+        Habits {
+            asks_twice: self.asks_twice,
+            days: self.days,
+        }
     }
 
     fn signs(&self, catalogue: &Catalogue, role: Role) -> Vec<Sign> {
@@ -163,20 +173,33 @@ impl Record {
         catalogue: &'c Catalogue,
         role: Role,
     ) -> impl Iterator<Item = Fact<'c>> + use<'c> {
-        self.tallies.iter().filter_map(move |((id, is_borrowed), tally)| {
-            let signature = catalogue.signature(*id)?;
-            let mut tally = *tally;
-            if role.is_resolver || role.is_proxy {
-                tally[Reach::Asked as usize] = 0;
-                tally[Reach::Refused as usize] = 0;
-            }
-            if role.is_proxy {
-                tally = [0; 5];
-            }
-            let names = self.names.iter().filter(|(_, it)| it.0 == *id).map(|it| it.0).collect();
-            let fact = Fact { id: *id, signature, tally, is_borrowed: *is_borrowed, names };
-            (tally != [0; 5]).then_some(fact)
-        })
+        self.tallies
+            .iter()
+            .filter_map(move |((id, is_borrowed), tally)| {
+                let signature = catalogue.signature(*id)?;
+                let mut tally = *tally;
+                if role.is_resolver || role.is_proxy {
+                    tally[Reach::Asked as usize] = 0;
+                    tally[Reach::Refused as usize] = 0;
+                }
+                if role.is_proxy {
+                    tally = [0; 5];
+                }
+                let names = self
+                    .names
+                    .iter()
+                    .filter(|(_, it)| it.0 == *id)
+                    .map(|it| it.0)
+                    .collect();
+                let fact = Fact {
+                    id: *id,
+                    signature,
+                    tally,
+                    is_borrowed: *is_borrowed,
+                    names,
+                };
+                (tally != [0; 5]).then_some(fact)
+            })
     }
 
     fn note_day(&mut self, at: Timestamp) -> bool {
@@ -220,9 +243,16 @@ pub(super) struct Fact<'a> {
 
 impl Fact<'_> {
     pub(super) fn sign(&self) -> Sign {
-        let Signature { evidence, category, .. } = *self.signature;
+        let Signature {
+            evidence, category, ..
+        } = *self.signature;
         let transferred = self.tally[Reach::Transferred as usize] > 0;
-        Sign { evidence, category, transferred, is_borrowed: self.is_borrowed }
+        Sign {
+            evidence,
+            category,
+            transferred,
+            is_borrowed: self.is_borrowed,
+        }
     }
 
     pub(super) fn evidence(&self) -> Evidence {

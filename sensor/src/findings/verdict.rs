@@ -88,10 +88,9 @@ impl Sign {
                 | Evidence::DeviceOrSdk,
                 _,
             ) => Group::Ambiguous,
-            (
-                Evidence::Mixed | Evidence::Client | Evidence::Download | Evidence::ServerApi,
-                _,
-            ) => Group::Weak,
+            (Evidence::Mixed | Evidence::Client | Evidence::Download | Evidence::ServerApi, _) => {
+                Group::Weak
+            }
         }
     }
 }
@@ -104,11 +103,11 @@ pub fn verdict(signs: &[Sign], habits: Habits) -> Verdict {
     let has = |group| signs.iter().any(|it| it.group() == group);
     let is_steady = habits.days >= STEADY_DAYS;
     if strong.count_ones() > 0 {
-        let more = strong.count_ones() > 1
-            || ambiguous & !strong != 0
-            || habits.asks_twice
-            || is_steady;
-        let transferred = signs.iter().any(|it| it.transferred && it.group() == Group::Strong);
+        let more =
+            strong.count_ones() > 1 || ambiguous & !strong != 0 || habits.asks_twice || is_steady;
+        let transferred = signs
+            .iter()
+            .any(|it| it.transferred && it.group() == Group::Strong);
         return match (more, transferred) {
             (true, true) => Verdict::InstalledActive,
             (true, false) => Verdict::Installed,
@@ -135,7 +134,10 @@ pub fn verdict(signs: &[Sign], habits: Habits) -> Verdict {
 
 /// The families of a group's signs, a bit each.
 fn families(signs: &[Sign], group: Group) -> u32 {
-    signs.iter().filter(|it| it.group() == group).fold(0, |it, sign| it | family(sign.category))
+    signs
+        .iter()
+        .filter(|it| it.group() == group)
+        .fold(0, |it, sign| it | family(sign.category))
 }
 
 /// Categories that are signs of the same activity share a bit.
@@ -174,7 +176,12 @@ mod tests {
     use super::*;
 
     fn sign(evidence: Evidence, category: Category) -> Sign {
-        Sign { evidence, category, transferred: true, is_borrowed: false }
+        Sign {
+            evidence,
+            category,
+            transferred: true,
+            is_borrowed: false,
+        }
     }
 
     #[test]
@@ -182,9 +189,17 @@ mod tests {
         let signs: Vec<Sign> = Category::ALL
             .iter()
             .filter(|it| **it != Category::ServiceUse)
-            .flat_map(|it| [sign(Evidence::PublicWeb, *it), sign(Evidence::WebEmbed, *it)])
+            .flat_map(|it| {
+                [
+                    sign(Evidence::PublicWeb, *it),
+                    sign(Evidence::WebEmbed, *it),
+                ]
+            })
             .collect();
-        let habits = Habits { asks_twice: true, days: 90 };
+        let habits = Habits {
+            asks_twice: true,
+            days: 90,
+        };
         assert_eq!(verdict(&signs, habits), Verdict::EmbedOnly);
         assert_eq!(verdict(&signs[..1], habits), Verdict::None);
     }
@@ -192,37 +207,77 @@ mod tests {
     #[test]
     fn one_strong_family_is_likely_and_two_are_installed() {
         let update = sign(Evidence::App, Category::Update);
-        let licensing = Sign { transferred: false, ..sign(Evidence::App, Category::Licensing) };
-        let blocked = Sign { transferred: false, ..update };
+        let licensing = Sign {
+            transferred: false,
+            ..sign(Evidence::App, Category::Licensing)
+        };
+        let blocked = Sign {
+            transferred: false,
+            ..update
+        };
         assert_eq!(verdict(&[update], Habits::default()), Verdict::Likely);
-        assert_eq!(verdict(&[update, licensing], Habits::default()), Verdict::InstalledActive);
-        assert_eq!(verdict(&[blocked, licensing], Habits::default()), Verdict::Installed);
+        assert_eq!(
+            verdict(&[update, licensing], Habits::default()),
+            Verdict::InstalledActive
+        );
+        assert_eq!(
+            verdict(&[blocked, licensing], Habits::default()),
+            Verdict::Installed
+        );
         let crash = sign(Evidence::App, Category::Crash);
         let telemetry = sign(Evidence::App, Category::Telemetry);
-        assert_eq!(verdict(&[crash, telemetry], Habits::default()), Verdict::Likely);
+        assert_eq!(
+            verdict(&[crash, telemetry], Habits::default()),
+            Verdict::Likely
+        );
     }
 
     #[test]
     fn an_engine_explains_what_products_and_engines_both_contact() {
         let engine = sign(Evidence::Oem, Category::Reputation);
         let update = sign(Evidence::AppLikely, Category::Update);
-        let steady = Habits { asks_twice: false, days: 30 };
+        let steady = Habits {
+            asks_twice: false,
+            days: 30,
+        };
         assert_eq!(verdict(&[update], steady), Verdict::Likely);
         assert_eq!(verdict(&[engine, update], steady), Verdict::Embedded);
         let licensing = sign(Evidence::App, Category::Licensing);
-        assert_eq!(verdict(&[engine, update, licensing], steady), Verdict::InstalledActive);
+        assert_eq!(
+            verdict(&[engine, update, licensing], steady),
+            Verdict::InstalledActive
+        );
     }
 
     #[test]
     fn a_borrowed_name_is_a_contact_and_no_more() {
-        let borrowed = Sign { is_borrowed: true, ..sign(Evidence::App, Category::Update) };
-        let other = Sign { category: Category::Licensing, ..borrowed };
-        assert_eq!(verdict(&[borrowed, other], Habits { asks_twice: true, days: 9 }),
-            Verdict::Contact);
+        let borrowed = Sign {
+            is_borrowed: true,
+            ..sign(Evidence::App, Category::Update)
+        };
+        let other = Sign {
+            category: Category::Licensing,
+            ..borrowed
+        };
+        assert_eq!(
+            verdict(
+                &[borrowed, other],
+                Habits {
+                    asks_twice: true,
+                    days: 9
+                }
+            ),
+            Verdict::Contact
+        );
     }
 
     fn signs() -> impl Strategy<Value = Vec<Sign>> {
-        let sign = (0..Evidence::ALL.len(), 0..Category::ALL.len(), any::<bool>(), any::<bool>());
+        let sign = (
+            0..Evidence::ALL.len(),
+            0..Category::ALL.len(),
+            any::<bool>(),
+            any::<bool>(),
+        );
         let sign = sign.prop_map(|(evidence, category, transferred, is_borrowed)| Sign {
             evidence: Evidence::ALL[evidence],
             category: Category::ALL[category],

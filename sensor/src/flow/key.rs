@@ -44,9 +44,23 @@ impl FlowKey {
     #[must_use]
     pub fn of(transport: Transport, src: Endpoint, dst: Endpoint) -> (Self, Side) {
         if src <= dst {
-            (Self { transport, low: src, high: dst }, Side::Low)
+            (
+                Self {
+                    transport,
+                    low: src,
+                    high: dst,
+                },
+                Side::Low,
+            )
         } else {
-            (Self { transport, low: dst, high: src }, Side::High)
+            (
+                Self {
+                    transport,
+                    low: dst,
+                    high: src,
+                },
+                Side::High,
+            )
         }
     }
 
@@ -68,11 +82,13 @@ impl FlowKey {
     pub const fn hash(&self) -> u64 {
         let low = self.low.address.as_bits();
         let high = self.high.address.as_bits();
-        let ports = (self.low.port as u64) << 32
-            | (self.high.port as u64) << 8
-            | self.transport as u64;
+        let ports =
+            (self.low.port as u64) << 32 | (self.high.port as u64) << 8 | self.transport as u64;
         let first = mix(low as u64 ^ SEEDS[0], high as u64 ^ SEEDS[1]);
-        let second = mix((low >> 64) as u64 ^ SEEDS[2], (high >> 64) as u64 ^ SEEDS[3]);
+        let second = mix(
+            (low >> 64) as u64 ^ SEEDS[2],
+            (high >> 64) as u64 ^ SEEDS[3],
+        );
         mix(first ^ ports, second ^ SEEDS[0])
     }
 }
@@ -85,8 +101,12 @@ const fn mix(a: u64, b: u64) -> u64 {
 }
 
 /// Digits of pi, as in other folded-multiply hashes: no zero octets, no pattern.
-const SEEDS: [u64; 4] =
-    [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344, 0xa409_3822_299f_31d0, 0x082e_fa98_ec4e_6c89];
+const SEEDS: [u64; 4] = [
+    0x243f_6a88_85a3_08d3,
+    0x1319_8a2e_0370_7344,
+    0xa409_3822_299f_31d0,
+    0x082e_fa98_ec4e_6c89,
+];
 
 #[cfg(test)]
 mod tests {
@@ -96,7 +116,10 @@ mod tests {
     use crate::host::Address;
 
     fn end(last: u8, port: u16) -> Endpoint {
-        Endpoint { address: Address::from_v4([10, 0, 0, last]), port }
+        Endpoint {
+            address: Address::from_v4([10, 0, 0, last]),
+            port,
+        }
     }
 
     #[test]
@@ -118,6 +141,10 @@ mod tests {
                 slots.insert(key.hash() >> 54);
             }
         }
-        assert!(slots.len() > 550, "1024 flows fill {} of 1024 slots", slots.len());
+        assert!(
+            slots.len() > 550,
+            "1024 flows fill {} of 1024 slots",
+            slots.len()
+        );
     }
 }

@@ -32,7 +32,12 @@ impl Stream {
     /// A stream that starts at that sequence number; `None` while the start is not known.
     #[must_use]
     pub const fn new(base: Option<u32>) -> Self {
-        Self { base, prefix: Vec::new(), pieces: Vec::new(), held: 0 }
+        Self {
+            base,
+            prefix: Vec::new(),
+            pieces: Vec::new(),
+            held: 0,
+        }
     }
 
     /// Adds a segment whose first octet has sequence number `seq`.
@@ -40,7 +45,9 @@ impl Stream {
         if payload.is_empty() {
             return Inserted::Same;
         }
-        let Some(base) = self.base else { return self.keep(seq, payload) };
+        let Some(base) = self.base else {
+            return self.keep(seq, payload);
+        };
         let before = self.prefix.len();
         let distance = seq.wrapping_sub(base);
         if distance > WINDOW && distance.wrapping_neg() > WINDOW {
@@ -85,7 +92,9 @@ impl Stream {
     /// Gives up the gap behind the prefix: the first piece becomes the start. `false` if there is
     /// none.
     pub fn skip_gap(&mut self) -> bool {
-        let Some(first) = self.pieces.first().map(|it| it.0) else { return false };
+        let Some(first) = self.pieces.first().map(|it| it.0) else {
+            return false;
+        };
         self.start_at(first);
         true
     }
@@ -127,9 +136,14 @@ impl Stream {
         if self.pieces.len() >= MAX_PIECES || self.held_octets() + payload.len() > MAX_STREAM {
             return Inserted::Full;
         }
-        let origin = self.base.or(self.pieces.first().map(|it| it.0)).unwrap_or(seq);
+        let origin = self
+            .base
+            .or(self.pieces.first().map(|it| it.0))
+            .unwrap_or(seq);
         let distance = |it: u32| it.wrapping_sub(origin).cast_signed();
-        let place = self.pieces.partition_point(|it| distance(it.0) <= distance(seq));
+        let place = self
+            .pieces
+            .partition_point(|it| distance(it.0) <= distance(seq));
         self.pieces.insert(place, (seq, payload.into()));
         self.held += payload.len();
         Inserted::Same
@@ -211,7 +225,10 @@ mod tests {
         assert_eq!(stream.prefix(), b"efgh");
         stream.insert(20, b"kl");
         assert!(stream.skip_gap());
-        assert_eq!((stream.base(), stream.prefix()), (Some(20), b"kl".as_slice()));
+        assert_eq!(
+            (stream.base(), stream.prefix()),
+            (Some(20), b"kl".as_slice())
+        );
     }
 
     #[test]

@@ -65,19 +65,30 @@ impl FlowTable {
 
     /// Asks for the memory of a flow's entry ahead of its use.
     pub fn find(&self, key: &FlowKey, hash: u64) -> Option<u32> {
-        self.index.find(hash, |&it| self.nodes[it as usize].flow.key == *key).copied()
+        self.index
+            .find(hash, |&it| self.nodes[it as usize].flow.key == *key)
+            .copied()
     }
 
     /// The flow whose key has that hash, if there is one.
     #[must_use]
     pub fn find_by_hash(&self, hash: u64) -> Option<u32> {
-        self.index.find(hash, |&it| self.nodes[it as usize].hash == hash).copied()
+        self.index
+            .find(hash, |&it| self.nodes[it as usize].hash == hash)
+            .copied()
     }
 
     /// Adds a flow that is not there yet. The table must not be full: see [`FlowTable::oldest`].
     pub fn insert(&mut self, flow: Flow, hash: u64, class: Class, tick: u32) -> u32 {
         let key = flow.key;
-        let node = Node { flow, hash, class, tick, previous: NONE, next: NONE };
+        let node = Node {
+            flow,
+            hash,
+            class,
+            tick,
+            previous: NONE,
+            next: NONE,
+        };
         let place = match self.free.pop() {
             Some(place) => {
                 self.nodes[place as usize] = node;
@@ -146,9 +157,14 @@ impl FlowTable {
         if self.len() < self.limit {
             return None;
         }
-        [Class::Closing, Class::Opening, Class::Datagrams, Class::Open]
-            .into_iter()
-            .find_map(|it| self.lists[it as usize].first())
+        [
+            Class::Closing,
+            Class::Opening,
+            Class::Datagrams,
+            Class::Open,
+        ]
+        .into_iter()
+        .find_map(|it| self.lists[it as usize].first())
     }
 
     /// Takes out all flows, in no particular order.
@@ -196,7 +212,12 @@ impl FlowTable {
     }
 
     fn unlink(&mut self, place: u32) {
-        let Node { class, previous, next, .. } = self.nodes[place as usize];
+        let Node {
+            class,
+            previous,
+            next,
+            ..
+        } = self.nodes[place as usize];
         match previous {
             NONE => self.lists[class as usize].first = next,
             previous => self.nodes[previous as usize].next = next,
@@ -225,10 +246,17 @@ struct List {
 }
 
 impl List {
-    const EMPTY: Self = Self { first: NONE, last: NONE };
+    const EMPTY: Self = Self {
+        first: NONE,
+        last: NONE,
+    };
 
     const fn first(self) -> Option<u32> {
-        if self.first == NONE { None } else { Some(self.first) }
+        if self.first == NONE {
+            None
+        } else {
+            Some(self.first)
+        }
     }
 }
 
@@ -245,9 +273,15 @@ mod tests {
     use crate::names::{Endpoint, Transport};
 
     fn flow(port: u16) -> (Flow, u64) {
-        let end = |port| Endpoint { address: Address::from_v4([10, 0, 0, 1]), port };
+        let end = |port| Endpoint {
+            address: Address::from_v4([10, 0, 0, 1]),
+            port,
+        };
         let (key, _) = FlowKey::of(Transport::Tcp, end(port), end(443));
-        (Flow::new(key, Timestamp::default(), u64::from(port)), key.hash())
+        (
+            Flow::new(key, Timestamp::default(), u64::from(port)),
+            key.hash(),
+        )
     }
 
     fn expired(table: &mut FlowTable, tick: u32) -> Vec<u64> {
@@ -296,7 +330,11 @@ mod tests {
         assert_eq!(table.oldest(), Some(two));
         table.remove(two);
         let (three, hash) = flow(3);
-        assert_eq!(table.insert(three, hash, Class::Open, 6), two, "the place is used again");
+        assert_eq!(
+            table.insert(three, hash, Class::Open, 6),
+            two,
+            "the place is used again"
+        );
         assert_eq!(table.oldest(), Some(one));
         let mut left = Vec::new();
         table.drain(|it| left.push(it.opened_by));

@@ -21,8 +21,13 @@ pub fn run(
 ) {
     let mut intake = Intake::new(Triage::new(sizes.triage_bits));
     let worker = Worker::new(Arc::clone(catalogue), report, sizes.flows);
-    let mut desk =
-        Inline { worker, batch: Batch::default(), told: Vec::new(), ledger, worked: 0 };
+    let mut desk = Inline {
+        worker,
+        batch: Batch::default(),
+        told: Vec::new(),
+        ledger,
+        worked: 0,
+    };
     let mut frames = Run::default();
     while desk.ledger.wants_more() {
         match source.next_run(&mut frames) {
@@ -73,7 +78,8 @@ impl Inline<'_> {
     }
 
     fn finish(&mut self, intake: &Intake, sizes: Sizes) {
-        self.worker.finish(intake.number(), intake.newest(), &mut self.told);
+        self.worker
+            .finish(intake.number(), intake.newest(), &mut self.told);
         self.tell();
         self.ledger.count(&Counts {
             intake: *intake.counts(),

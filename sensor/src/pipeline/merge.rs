@@ -22,7 +22,9 @@ struct Lane {
 
 impl Merge {
     pub(super) fn new(workers: usize) -> Self {
-        Self { lanes: (0..workers).map(|_| Lane::default()).collect() }
+        Self {
+            lanes: (0..workers).map(|_| Lane::default()).collect(),
+        }
     }
 
     /// Takes what a worker told; it will tell of no frame below `watermark` any more.
@@ -57,11 +59,20 @@ mod tests {
 
     fn told(number: u64, since: u64) -> Told {
         let what = What::Resolver(Address::from_v4([10, 0, 0, 1]));
-        Told { since, notice: Notice { number, at: Timestamp::default(), what } }
+        Told {
+            since,
+            notice: Notice {
+                number,
+                at: Timestamp::default(),
+                what,
+            },
+        }
     }
 
     fn drain(merge: &mut Merge) -> Vec<(u64, u64)> {
-        std::iter::from_fn(|| merge.pop()).map(|it| (it.notice.number, it.since)).collect()
+        std::iter::from_fn(|| merge.pop())
+            .map(|it| (it.notice.number, it.since))
+            .collect()
     }
 
     #[test]
@@ -69,7 +80,10 @@ mod tests {
         let mut merge = Merge::new(2);
         merge.push(0, vec![told(1, u64::MAX), told(5, 2), told(5, u64::MAX)], 6);
         merge.push(1, vec![told(3, u64::MAX), told(5, 1)], 6);
-        assert_eq!(drain(&mut merge), [(1, u64::MAX), (3, u64::MAX), (5, 1), (5, 2), (5, u64::MAX)]);
+        assert_eq!(
+            drain(&mut merge),
+            [(1, u64::MAX), (3, u64::MAX), (5, 1), (5, 2), (5, u64::MAX)]
+        );
     }
 
     #[test]

@@ -28,7 +28,11 @@ fn a_split_hello_is_named_whatever_the_order_of_its_segments() {
         for (offset, payload) in segments {
             scene.client(1, offset, payload);
         }
-        assert_eq!(scene.names(), ["tls-sni split.example"], "swapped: {swapped}");
+        assert_eq!(
+            scene.names(),
+            ["tls-sni split.example"],
+            "swapped: {swapped}"
+        );
     }
 }
 
@@ -46,7 +50,10 @@ fn a_hello_without_the_syn_is_named_even_out_of_order() {
 fn a_hello_over_the_end_of_the_sequence_numbers_is_named() {
     let hello = Hello::browser("wrap.example").record();
     let (first, second) = hello.split_at(900);
-    let mut scene = Scene { isn: u32::MAX - 500, ..Scene::default() };
+    let mut scene = Scene {
+        isn: u32::MAX - 500,
+        ..Scene::default()
+    };
     scene.open(1);
     scene.client(1, 900, second);
     scene.client(1, 0, first);
@@ -84,7 +91,10 @@ fn two_connections_between_the_same_ends_are_two() {
     scene.isn = 77_000_000;
     scene.open(1);
     scene.client(1, 0, &Hello::browser("two.example").record());
-    assert_eq!(scene.names(), ["tls-sni one.example", "tls-sni two.example"]);
+    assert_eq!(
+        scene.names(),
+        ["tls-sni one.example", "tls-sni two.example"]
+    );
     assert_eq!(scene.seen(1).visibility.connections, [2, 0]);
 }
 
@@ -118,7 +128,10 @@ fn a_connection_is_either_named_or_not_and_octets_are_exact() {
     assert_eq!((tcp, udp, named, unnamed), (2, 0, 1, 1));
     let received: Vec<u64> = seen.connections.iter().map(|it| it.received).collect();
     assert_eq!(received, [3000 * 1400, 0]);
-    assert!(seen.counts.intake.triaged > 2900, "bulk data should not reach a worker");
+    assert!(
+        seen.counts.intake.triaged > 2900,
+        "bulk data should not reach a worker"
+    );
     assert_eq!(seen.counts.intake.frames, scene.frames.len() as u64);
     let settled = seen.counts.intake.triaged + seen.counts.worked();
     assert_eq!(settled, seen.counts.intake.frames);
@@ -133,7 +146,9 @@ proptest! {
         let alone = scene.seen(0);
         for workers in [1, 2, 4] {
             let together = scene.seen(workers);
-            prop_assert_eq!(&alone.notices, &together.notices);
+            let differ = alone.notices.iter().zip(&together.notices).find(|(a, b)| a != b);
+            prop_assert_eq!(differ, None);
+            prop_assert_eq!(alone.notices.len(), together.notices.len());
             prop_assert_eq!(&alone.visibility, &together.visibility);
             prop_assert_eq!(alone.counts.intake.frames, together.counts.intake.frames);
         }
@@ -167,7 +182,11 @@ struct Scene {
 
 impl Default for Scene {
     fn default() -> Self {
-        Self { frames: Vec::new(), now: 1_700_000_000_000_000_000, isn: 1000 }
+        Self {
+            frames: Vec::new(),
+            now: 1_700_000_000_000_000_000,
+            isn: 1000,
+        }
     }
 }
 
@@ -212,15 +231,24 @@ impl Scene {
     fn open(&mut self, host: u8) {
         let (client, server) = ends(host);
         let isn = self.isn;
-        self.push(builder(client, server).tcp(port(host), 443, isn, 65_535).syn(), &[]);
-        let syn_ack = builder(server, client).tcp(443, port(host), 9000, 65_535).syn();
+        self.push(
+            builder(client, server)
+                .tcp(port(host), 443, isn, 65_535)
+                .syn(),
+            &[],
+        );
+        let syn_ack = builder(server, client)
+            .tcp(443, port(host), 9000, 65_535)
+            .syn();
         self.push(syn_ack.ack(isn.wrapping_add(1)), &[]);
     }
 
     fn client(&mut self, host: u8, offset: u32, payload: &[u8]) {
         let (client, server) = ends(host);
         let seq = self.isn.wrapping_add(1).wrapping_add(offset);
-        let tcp = builder(client, server).tcp(port(host), 443, seq, 65_535).ack(9001);
+        let tcp = builder(client, server)
+            .tcp(port(host), 443, seq, 65_535)
+            .ack(9001);
         self.push(tcp, payload);
     }
 
@@ -228,7 +256,12 @@ impl Scene {
         let (client, server) = ends(host);
         let seq = 9001u32.wrapping_add(offset);
         let ack = self.isn.wrapping_add(1);
-        self.push(builder(server, client).tcp(443, port(host), seq, 65_535).ack(ack), payload);
+        self.push(
+            builder(server, client)
+                .tcp(443, port(host), seq, 65_535)
+                .ack(ack),
+            payload,
+        );
     }
 
     fn udp(&mut self, host: u8, from: u16, payload: &[u8]) {
@@ -259,12 +292,29 @@ impl Scene {
     /// What comes out with that many workers; zero is the run in one thread.
     fn seen(&self, workers: usize) -> Seen {
         let mut seen = Seen::default();
-        let sizes = Sizes { workers: workers.max(1), queue_batches: 2, ..Sizes::default() };
+        let sizes = Sizes {
+            workers: workers.max(1),
+            queue_batches: 2,
+            ..Sizes::default()
+        };
         let mut source = self.source();
         if workers == 0 {
-            inline::run(&mut source, &catalogue(), Report::AllNames, sizes, &mut seen);
+            inline::run(
+                &mut source,
+                &catalogue(),
+                Report::AllNames,
+                sizes,
+                &mut seen,
+            );
         } else {
-            threads::run(&mut source, &catalogue(), Report::AllNames, sizes, &mut seen).unwrap();
+            threads::run(
+                &mut source,
+                &catalogue(),
+                Report::AllNames,
+                sizes,
+                &mut seen,
+            )
+            .unwrap();
         }
         assert!(seen.counts.finished);
         seen
@@ -289,9 +339,18 @@ impl Source for Frames<'_> {
         for (at, bytes) in now {
             let at = Timestamp::from_nanos(*at);
             let wire_len = bytes.len() as u32;
-            run.push_copy(Frame { at, link: LinkType::ETHERNET, wire_len, bytes });
+            run.push_copy(Frame {
+                at,
+                link: LinkType::ETHERNET,
+                wire_len,
+                bytes,
+            });
         }
-        if now.is_empty() { Next::End } else { Next::Frames }
+        if now.is_empty() {
+            Next::End
+        } else {
+            Next::Frames
+        }
     }
 }
 
@@ -308,7 +367,8 @@ impl Ledger for Seen {
     fn take(&mut self, notice: &Notice) {
         match &notice.what {
             What::Observation(it) => {
-                self.observations.push(format!("{} {}", it.source.as_str(), it.name));
+                self.observations
+                    .push(format!("{} {}", it.source.as_str(), it.name));
             }
             What::Connection(it) => self.connections.push(*it),
             _ => {}
@@ -342,10 +402,7 @@ impl Layers for etherparse::PacketBuilderStep<etherparse::UdpHeader> {
     }
 }
 
-fn builder(
-    src: [u8; 4],
-    dst: [u8; 4],
-) -> etherparse::PacketBuilderStep<etherparse::IpHeaders> {
+fn builder(src: [u8; 4], dst: [u8; 4]) -> etherparse::PacketBuilderStep<etherparse::IpHeaders> {
     PacketBuilder::ethernet2([2; 6], [4; 6]).ipv4(src, dst, 64)
 }
 

@@ -44,13 +44,23 @@ pub fn run(
     for _ in 0..workers {
         let (to_worker, inbox) = bounded(sizes.queue_batches.max(1));
         let (back, recycled) = unbounded();
-        lanes.push(Lane { to_worker, recycled, open: Batch::default() });
+        lanes.push(Lane {
+            to_worker,
+            recycled,
+            open: Batch::default(),
+        });
         inboxes.push((inbox, back));
     }
     thread::scope(|scope| {
         for (number, (inbox, back)) in inboxes.into_iter().enumerate() {
             let worker = Worker::new(Arc::clone(catalogue), report, sizes.flows / workers);
-            let desk = WorkerDesk { number, worker, inbox, back, news: news.clone() };
+            let desk = WorkerDesk {
+                number,
+                worker,
+                inbox,
+                back,
+                news: news.clone(),
+            };
             thread::Builder::new()
                 .name(format!("worker{number}"))
                 .spawn_scoped(scope, move || desk.work())?;
@@ -69,7 +79,12 @@ enum News {
     /// The capture's counts.
     Intake(Box<(IntakeCounts, DecodeCounts, u64)>),
     /// What a worker has to tell up to a frame, and its counts.
-    Worker { number: usize, told: Vec<Told>, watermark: u64, counts: Box<Progress> },
+    Worker {
+        number: usize,
+        told: Vec<Told>,
+        watermark: u64,
+        counts: Box<Progress>,
+    },
 }
 
 /// How far a worker has come.
@@ -99,12 +114,7 @@ struct CaptureDesk {
 }
 
 impl CaptureDesk {
-    fn read(
-        mut self,
-        source: &mut (dyn Source + Send),
-        sizes: Sizes,
-        stop: &AtomicBool,
-    ) {
+    fn read(mut self, source: &mut (dyn Source + Send), sizes: Sizes, stop: &AtomicBool) {
         let mut intake = Intake::new(Triage::new(sizes.triage_bits));
         let mut frames = Run::default();
         let mut flushed = 0;
@@ -125,7 +135,9 @@ impl CaptureDesk {
         intake.flush(&mut self);
         self.count(&intake);
         for lane in &self.lanes {
-            let _ = lane.to_worker.send(ToWorker::End(intake.number(), intake.newest()));
+            let _ = lane
+                .to_worker
+                .send(ToWorker::End(intake.number(), intake.newest()));
         }
     }
 
@@ -197,7 +209,12 @@ impl WorkerDesk {
                 visibility: self.worker.visibility().clone(),
             };
             let counts = Box::new(counts);
-            let news = News::Worker { number: self.number, told, watermark, counts };
+            let news = News::Worker {
+                number: self.number,
+                told,
+                watermark,
+                counts,
+            };
             if self.news.send(news).is_err() || watermark == u64::MAX {
                 return;
             }
@@ -215,7 +232,10 @@ fn keep(
 ) {
     let mut merge = Merge::new(workers);
     let mut by_worker = vec![Progress::default(); workers];
-    let mut counts = Counts { flow_limit: sizes.flows as u64, ..Counts::default() };
+    let mut counts = Counts {
+        flow_limit: sizes.flows as u64,
+        ..Counts::default()
+    };
     while let Ok(news) = inbox.recv() {
         match news {
             News::Intake(both) => {
@@ -226,7 +246,12 @@ fn keep(
                     stop.store(true, Ordering::Relaxed);
                 }
             }
-            News::Worker { number, told, watermark, counts } => {
+            News::Worker {
+                number,
+                told,
+                watermark,
+                counts,
+            } => {
                 by_worker[number] = *counts;
                 merge.push(number, told, watermark);
                 while let Some(told) = merge.pop() {

@@ -32,7 +32,8 @@ impl Worker {
         }
         if let Some(version) = quic::initial_version(packet.payload) {
             let cut = packet.payload.len() < packet.payload_len as usize;
-            self.desk.initial(flow, side, version, (packet.payload, cut), context);
+            self.desk
+                .initial(flow, side, version, (packet.payload, cut), context);
             return place;
         }
         if !flow.settled {
@@ -71,9 +72,12 @@ impl Desk {
                 self.visibility.quic_initials[version as usize] += 1;
                 self.visibility.hellos[1][hello.ech as usize] += 1;
                 let Some(name) = hello.server_name else {
-                    return self.visibility.message(Protocol::Quic, MessageResult::Nameless);
+                    return self
+                        .visibility
+                        .message(Protocol::Quic, MessageResult::Nameless);
                 };
-                self.visibility.message(Protocol::Quic, MessageResult::Named);
+                self.visibility
+                    .message(Protocol::Quic, MessageResult::Named);
                 self.name_flow(flow, Source::QuicSni, name, Some(hello.ech), context);
             }
             Outcome::Incomplete => {
@@ -83,11 +87,13 @@ impl Desk {
             }
             Outcome::Malformed(_) => {
                 flow.blame(Unnamed::NotTls);
-                self.visibility.message(Protocol::Quic, MessageResult::Malformed);
+                self.visibility
+                    .message(Protocol::Quic, MessageResult::Malformed);
             }
             Outcome::GaveUp => {
                 flow.blame(Unnamed::Dropped);
-                self.visibility.message(Protocol::Quic, MessageResult::GaveUp);
+                self.visibility
+                    .message(Protocol::Quic, MessageResult::GaveUp);
             }
             Outcome::NotInitial | Outcome::Undecryptable if cut => flow.blame(Unnamed::Truncated),
             Outcome::NotInitial | Outcome::Undecryptable => {}

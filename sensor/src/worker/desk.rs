@@ -54,28 +54,48 @@ impl Desk {
             flow.named = Ok(source);
         }
         let Some(signature) = claimed else { return };
-        if flow.claim.as_ref().is_some_and(|it| it.signature == signature) {
+        if flow
+            .claim
+            .as_ref()
+            .is_some_and(|it| it.signature == signature)
+        {
             return;
         }
         self.release(flow, context.number, context.at);
-        flow.claim = Some(Claim { signature, held: Some(observation) });
+        flow.claim = Some(Claim {
+            signature,
+            held: Some(observation),
+        });
     }
 
     /// Counts an observation, and tells of it where all names are asked for.
     pub(super) fn observed(&mut self, observation: &Observation, number: u64) {
         self.visibility.observations[observation.source as usize] += 1;
         if self.report == Report::AllNames {
-            self.tell(number, observation.at, What::Observation(observation.clone()));
+            self.tell(
+                number,
+                observation.at,
+                What::Observation(observation.clone()),
+            );
         }
     }
 
     /// Tells of a flow's sighting that was held back, with how far the flow has got.
     pub(super) fn release(&mut self, flow: &mut Flow, number: u64, at: Timestamp) {
         let reach = flow.reach().max(Reach::Connected);
-        let Some(claim) = flow.claim.as_mut() else { return };
+        let Some(claim) = flow.claim.as_mut() else {
+            return;
+        };
         let signature = claim.signature;
-        let Some(observation) = claim.held.take() else { return };
-        let what = What::Sighting(Sighting { observation, signature, via: None, reach });
+        let Some(observation) = claim.held.take() else {
+            return;
+        };
+        let what = What::Sighting(Sighting {
+            observation,
+            signature,
+            via: None,
+            reach,
+        });
         self.tell(number, at, what);
     }
 
@@ -131,7 +151,11 @@ impl Desk {
             }
         }
         for (since, sighting) in self.pending.expire(span) {
-            let notice = Notice { number, at, what: What::Sighting(sighting) };
+            let notice = Notice {
+                number,
+                at,
+                what: What::Sighting(sighting),
+            };
             self.told.push(Told { since, notice });
         }
         self.told[begin..].sort_by_key(|it| it.since);
@@ -139,7 +163,10 @@ impl Desk {
 
     /// Tells of something that a packet shows.
     pub(super) fn tell(&mut self, number: u64, at: Timestamp, what: What) {
-        self.told.push(Told { since: u64::MAX, notice: Notice { number, at, what } });
+        self.told.push(Told {
+            since: u64::MAX,
+            notice: Notice { number, at, what },
+        });
     }
 }
 
@@ -152,8 +179,19 @@ impl Context {
         name: Name,
         ech: Option<Ech>,
     ) -> Observation {
-        let Self { at, vlan, src, dst, .. } = *self;
-        Observation { at, source, transport, src, dst, name, vlan, ech }
+        let Self {
+            at, vlan, src, dst, ..
+        } = *self;
+        Observation {
+            at,
+            source,
+            transport,
+            src,
+            dst,
+            name,
+            vlan,
+            ech,
+        }
     }
 }
 

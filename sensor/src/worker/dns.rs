@@ -51,7 +51,8 @@ impl Desk {
             match message {
                 Ok(message) => self.dns_message(message, Transport::Tcp, context),
                 Err(_) => {
-                    self.visibility.message(Protocol::Dns, MessageResult::Malformed);
+                    self.visibility
+                        .message(Protocol::Dns, MessageResult::Malformed);
                     *stream = Stream::new(None);
                     return;
                 }
@@ -63,7 +64,9 @@ impl Desk {
 
     fn dns_message(&mut self, octets: &[u8], transport: Transport, context: &Context) {
         let Ok(message) = dns::message(octets) else {
-            return self.visibility.message(Protocol::Dns, MessageResult::Malformed);
+            return self
+                .visibility
+                .message(Protocol::Dns, MessageResult::Malformed);
         };
         let named = if message.is_response() {
             self.response(&message, transport, context)
@@ -97,9 +100,16 @@ impl Desk {
             };
             any = true;
             let Some(signature) = claim.0 else { continue };
-            let Some(name) = Name::from_normalised(&text) else { continue };
+            let Some(name) = Name::from_normalised(&text) else {
+                continue;
+            };
             let observation = context.observation(Source::DnsQuery, transport, name, None);
-            let sighting = Sighting { observation, signature, via: None, reach: Reach::Asked };
+            let sighting = Sighting {
+                observation,
+                signature,
+                via: None,
+                reach: Reach::Asked,
+            };
             let exchange = Exchange {
                 client: context.src,
                 server: context.dst,
@@ -152,7 +162,11 @@ impl Desk {
             }
         }
         self.text = text;
-        if whole.is_err() && !any { None } else { Some(any) }
+        if whole.is_err() && !any {
+            None
+        } else {
+            Some(any)
+        }
     }
 
     /// An answer about a claimed name.
@@ -176,7 +190,12 @@ impl Desk {
             Answered::Unasked => {
                 let source = Source::DnsAnswer;
                 let observation = context.observation(source, transport, name.clone(), None);
-                Some(Sighting { observation, signature, via, reach })
+                Some(Sighting {
+                    observation,
+                    signature,
+                    via,
+                    reach,
+                })
             }
         };
         if let Some(sighting) = sighting {
@@ -187,7 +206,12 @@ impl Desk {
         }
         for address in addresses(message).take(MAX_ADDRESSES) {
             let client = context.dst.address;
-            let resolution = Resolution { client, name: name.clone(), signature, address };
+            let resolution = Resolution {
+                client,
+                name: name.clone(),
+                signature,
+                address,
+            };
             self.tell(context.number, context.at, What::Resolution(resolution));
         }
     }
@@ -216,7 +240,9 @@ impl Desk {
 
 /// Whether a segment begins with the length of a DNS message and its readable beginning.
 fn begins_message(payload: &[u8]) -> bool {
-    let Some((len, octets)) = payload.split_first_chunk::<2>() else { return false };
+    let Some((len, octets)) = payload.split_first_chunk::<2>() else {
+        return false;
+    };
     let len = usize::from(u16::from_be_bytes(*len));
     let octets = octets.get(..len.min(octets.len())).unwrap_or_default();
     len > octets.len().min(1)
@@ -232,7 +258,11 @@ fn reach_of(message: &Message<'_>) -> Reach {
     let refused = matches!(message.rcode(), RCODE_NXDOMAIN | RCODE_REFUSED);
     let mut sunk = addresses(message).peekable();
     let sunk = sunk.peek().is_some() && sunk.all(is_sinkhole);
-    if refused || sunk { Reach::Refused } else { Reach::Asked }
+    if refused || sunk {
+        Reach::Refused
+    } else {
+        Reach::Asked
+    }
 }
 
 /// Whether an address is one that block lists answer with: unspecified or loopback.
@@ -242,11 +272,14 @@ fn is_sinkhole(address: Address) -> bool {
 }
 
 fn addresses<'m>(message: &Message<'m>) -> impl Iterator<Item = Address> + use<'m> {
-    message.answers().map_while(Result::ok).filter_map(|it| match it.data {
-        RecordData::A(octets) => Some(Address::from_v4(octets)),
-        RecordData::Aaaa(octets) => Some(Address::from_v6(octets)),
-        _ => None,
-    })
+    message
+        .answers()
+        .map_while(Result::ok)
+        .filter_map(|it| match it.data {
+            RecordData::A(octets) => Some(Address::from_v4(octets)),
+            RecordData::Aaaa(octets) => Some(Address::from_v6(octets)),
+            _ => None,
+        })
 }
 
 /// Whether the CNAME records of an answer lead from one name to another.

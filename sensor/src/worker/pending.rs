@@ -43,7 +43,11 @@ impl Pending {
         if self.exchanges.len() >= MAX_EXCHANGES {
             return Some(sighting);
         }
-        self.exchanges.entry(exchange).or_insert(Asked { number, span, sighting: Some(sighting) });
+        self.exchanges.entry(exchange).or_insert(Asked {
+            number,
+            span,
+            sighting: Some(sighting),
+        });
         None
     }
 

@@ -57,7 +57,9 @@ impl Worker {
         flow.count(side, packet.payload_len);
         note_flags(flow, side, tcp, opens);
         if packet.payload_len > 0 {
-            let seq = tcp.seq.wrapping_add(u32::from(tcp.flags.any(TcpFlags::SYN)));
+            let seq = tcp
+                .seq
+                .wrapping_add(u32::from(tcp.flags.any(TcpFlags::SYN)));
             let data = Data {
                 side,
                 seq,
@@ -94,9 +96,22 @@ pub(super) struct Data<'a> {
 
 impl Desk {
     /// Looks for a message with a name in a segment's payload and what is held of its direction.
+    ///
+    /// Afterwards the direction either waits for more, or is decided; the flow is settled when no
+    /// direction waits.
     fn data(&mut self, flow: &mut Flow, data: &Data<'_>, context: &Context) {
         let side = data.side.index();
         let begins = may_begin_stream(data.payload);
+        let waits = flow.streams[side].is_some();
+        if begins || waits || !(flow.settled || flow.decided[side]) {
+            self.look(flow, data, begins, context);
+            flow.decided[side] = flow.streams[side].is_none();
+            flow.settled = flow.streams.iter().all(Option::is_none);
+        }
+    }
+
+    fn look(&mut self, flow: &mut Flow, data: &Data<'_>, begins: bool, context: &Context) {
+        let side = data.side.index();
         if let Some(mut stream) = flow.streams[side].take() {
             if begins && stream.base().is_none() {
                 stream.start_at(data.seq);
@@ -112,7 +127,7 @@ impl Desk {
                         return self.cut_short(flow, data.side, stream.prefix(), context);
                     }
                     if stream.base().is_none() && stream.pieces() > MAX_STRAYS {
-                        return settle(flow, Unnamed::NotTls);
+                        return flow.blame(Unnamed::NotTls);
                     }
                     flow.streams[side] = Some(stream);
                     return;
@@ -126,12 +141,17 @@ impl Desk {
                         return;
                     }
                 },
-                Err(_) => {}
+                Err(_) if begins => {}
+                Err(_) => {
+                    self.visibility
+                        .message(protocol_of(stream.prefix()), MessageResult::Malformed);
+                    return flow.blame(Unnamed::NotTls);
+                }
             }
         }
         if begins {
             self.begin(flow, data, context);
-        } else if !flow.settled {
+        } else {
             wait_for_start(flow, data);
         }
     }
@@ -149,15 +169,15 @@ impl Desk {
                 flow.streams[data.side.index()] = Some(Box::new(stream));
             }
             Err(_) => {
-                self.visibility.message(protocol_of(data.payload), MessageResult::Malformed);
-                settle(flow, Unnamed::NotTls);
+                self.visibility
+                    .message(protocol_of(data.payload), MessageResult::Malformed);
+                flow.blame(Unnamed::NotTls);
             }
         }
     }
 
     fn message(&mut self, flow: &mut Flow, side: Side, message: Message, context: &Context) {
         flow.client = flow.client.or(Some(side));
-        flow.settled = true;
         match message {
             Message::Hello(hello) => self.hello(flow, hello, context),
             Message::Request(request) => self.request(flow, request, context),
@@ -171,7 +191,9 @@ impl Desk {
                 self.visibility.message(Protocol::Tls, MessageResult::Named);
                 self.name_flow(flow, Source::TlsSni, name, Some(hello.ech), context);
             }
-            None => self.visibility.message(Protocol::Tls, MessageResult::Nameless),
+            None => self
+                .visibility
+                .message(Protocol::Tls, MessageResult::Nameless),
         }
     }
 
@@ -181,12 +203,18 @@ impl Desk {
         }
         let named = request.connect.is_some() || request.host.is_some();
         let named = named || request.absolute.is_some();
-        let result = if named { MessageResult::Named } else { MessageResult::Nameless };
+        let result = if named {
+            MessageResult::Named
+        } else {
+            MessageResult::Nameless
+        };
         self.visibility.message(Protocol::Http, result);
         if let Some(name) = request.connect {
             return self.name_flow(flow, Source::HttpConnect, name, None, context);
         }
-        let absolute = request.absolute.filter(|it| request.host.as_ref() != Some(it));
+        let absolute = request
+            .absolute
+            .filter(|it| request.host.as_ref() != Some(it));
         for name in request.host.into_iter().chain(absolute) {
             if flow.last_name.as_ref() != Some(&name) {
                 flow.last_name = Some(name.clone());
@@ -197,23 +225,27 @@ impl Desk {
 
     /// The frame that held the rest of a message was cut short: takes what can be read.
     fn cut_short(&mut self, flow: &mut Flow, side: Side, prefix: &[u8], context: &Context) {
-        settle(flow, Unnamed::Truncated);
+        flow.blame(Unnamed::Truncated);
         if let Some(request) = http::host_of_partial(prefix) {
             self.message(flow, side, Message::Request(request), context);
         } else {
-            self.visibility.message(protocol_of(prefix), MessageResult::GaveUp);
+            self.visibility
+                .message(protocol_of(prefix), MessageResult::GaveUp);
         }
     }
 
     fn gave_up(&mut self, flow: &mut Flow, prefix: &[u8]) {
-        self.visibility.message(protocol_of(prefix), MessageResult::GaveUp);
-        settle(flow, Unnamed::Dropped);
+        self.visibility
+            .message(protocol_of(prefix), MessageResult::GaveUp);
+        flow.blame(Unnamed::Dropped);
     }
 
     /// Takes what can be read of messages that never became whole.
     pub(super) fn last_words(&mut self, flow: &mut Flow, number: u64, at: Timestamp) {
         for side in [Side::Low, Side::High] {
-            let Some(stream) = flow.streams[side.index()].take() else { continue };
+            let Some(stream) = flow.streams[side.index()].take() else {
+                continue;
+            };
             if flow.is_dns() || stream.prefix().is_empty() {
                 if !flow.is_dns() {
                     flow.blame(Unnamed::Dropped);
@@ -221,14 +253,21 @@ impl Desk {
                 continue;
             }
             let (src, dst) = (flow.key.end(side), flow.key.end(side.other()));
-            let context = Context { number, at, vlan: None, src, dst };
+            let context = Context {
+                number,
+                at,
+                vlan: None,
+                src,
+                dst,
+            };
             match http::host_of_partial(stream.prefix()) {
                 Some(request) => self.message(flow, side, Message::Request(request), &context),
                 None => self.gave_up(flow, stream.prefix()),
             }
         }
         if flow.initials.held_octets() > 0 {
-            self.visibility.message(Protocol::Quic, MessageResult::GaveUp);
+            self.visibility
+                .message(Protocol::Quic, MessageResult::GaveUp);
             flow.blame(Unnamed::Dropped);
         }
     }
@@ -245,12 +284,12 @@ fn note_flags(flow: &mut Flow, side: Side, tcp: TcpHeader, opens: bool) {
     flow.seen.rst |= tcp.flags.any(TcpFlags::RST);
 }
 
-/// Keeps a segment that came before the start of its stream, and settles the flow if the stream
-/// starts with nothing that holds a name.
+/// Keeps a segment that came before the start of its stream, unless the stream starts with nothing
+/// that holds a name.
 fn wait_for_start(flow: &mut Flow, data: &Data<'_>) {
     let start = flow.start[data.side.index()];
     if start == Some(data.seq) {
-        return settle(flow, Unnamed::NotTls);
+        return flow.blame(Unnamed::NotTls);
     }
     if start.is_some_and(|it| data.seq.wrapping_sub(it).cast_signed() < 0) {
         return;
@@ -258,11 +297,6 @@ fn wait_for_start(flow: &mut Flow, data: &Data<'_>) {
     let mut stream = Stream::new(start);
     stream.insert(data.seq, data.payload);
     flow.streams[data.side.index()] = Some(Box::new(stream));
-}
-
-fn settle(flow: &mut Flow, reason: Unnamed) {
-    flow.settled = true;
-    flow.blame(reason);
 }
 
 /// Reads the message that a stream begins with.
@@ -286,7 +320,11 @@ fn map<T, U>(parse: Parse<T>, wrap: impl FnOnce(T) -> U) -> Parse<U> {
 }
 
 fn protocol_of(prefix: &[u8]) -> Protocol {
-    if tls::may_begin_client_hello(prefix) { Protocol::Tls } else { Protocol::Http }
+    if tls::may_begin_client_hello(prefix) {
+        Protocol::Tls
+    } else {
+        Protocol::Http
+    }
 }
 
 /// Segments of a stream with unknown start that wait for one that begins like a message.
