@@ -4,10 +4,10 @@
 //! flows that the worker has settled; so a packet costs one copy and no allocation.
 
 use crate::decode::{Packet, TransportHeader};
-use crate::flow::{FlowKey, Side};
+use crate::flow::{FlowKey, Side, Skipped};
 use crate::host::Address;
 use crate::time::Timestamp;
-use crate::triage::{Pass, Skipped};
+use crate::triage::Pass;
 
 /// Some packets of one worker's flows, in the order of their frames.
 #[derive(Debug, Default)]

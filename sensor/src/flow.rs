@@ -1,10 +1,10 @@
 //! Flows: both directions between two end points, and the first octets of each.
 
 use crate::detection::Reach;
+use crate::names::dns::DNS_PORT;
 use crate::names::quic::Initials;
 use crate::names::{Endpoint, Name, Observation, Source, Transport};
 use crate::time::Timestamp;
-use crate::triage::{DNS_PORT, Skipped};
 use crate::visibility::Unnamed;
 use phonehome_signatures::SignatureId;
 
@@ -77,6 +77,15 @@ pub struct Seen {
     pub rst: bool,
     /// Datagrams that were looked at for a name.
     pub looked_at: u8,
+}
+
+/// What was counted and not passed on, by [`Side`].
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Skipped {
+    /// Packets.
+    pub packets: [u32; 2],
+    /// Octets of payload.
+    pub octets: [u64; 2],
 }
 
 impl Flow {

@@ -8,10 +8,10 @@
 use crate::batch::Batch;
 use crate::decode::walk::walk;
 use crate::decode::{DecodeCounts, Decoded, Decoder, Packet};
-use crate::flow::{FlowKey, Side};
+use crate::flow::{FlowKey, Side, Skipped};
 use crate::frame::{LinkType, Run};
 use crate::time::Timestamp;
-use crate::triage::{Skipped, Triage, tick_of};
+use crate::triage::{Triage, tick_of};
 
 /// Where packets go: one batch a worker is open at any time.
 pub trait Outlet {
@@ -241,10 +241,6 @@ fn hand_over_orphan(hash: u64, skipped: Skipped, outlet: &mut impl Outlet) {
 }
 
 /// The worker that owns a flow. Uses other bits of the hash than the slots of triage do.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "a remainder by a small number"
-)]
 const fn worker_of(hash: u64, workers: usize) -> usize {
     ((hash >> 32) % workers as u64) as usize
 }

@@ -12,8 +12,9 @@
 //! opens the slot again, under a new generation, so that a late word about the old one is ignored.
 
 use crate::decode::{Packet, TcpFlags, TransportHeader};
-use crate::flow::Side;
 use crate::flow::table::{Class, TICK};
+use crate::flow::{Side, Skipped};
+use crate::names::dns::DNS_PORT;
 use crate::names::{http, quic, tls};
 use crate::prefetch::prefetch;
 use crate::time::Timestamp;
@@ -25,15 +26,6 @@ pub struct Triage {
     orphans: Vec<(u64, Skipped)>,
     /// Newest generation handed out; each opening of a slot has one of its own.
     generation: u32,
-}
-
-/// What was counted and not passed on, by [`Side`].
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Skipped {
-    /// Packets.
-    pub packets: [u32; 2],
-    /// Octets of payload.
-    pub octets: [u64; 2],
 }
 
 /// A packet that passes.
@@ -233,9 +225,6 @@ fn is_opening(packet: &Packet<'_>) -> bool {
 pub fn may_begin_stream(payload: &[u8]) -> bool {
     tls::may_begin_client_hello(payload) || http::may_begin_request(payload)
 }
-
-/// The port of DNS over UDP and TCP (RFC 1035 section 4.2).
-pub const DNS_PORT: u16 = 53;
 
 /// Spans without a packet after which a worker may have forgotten a flow: the least that any class
 /// of flows is kept.

@@ -15,11 +15,12 @@ use phonehome_signatures::Catalogue;
 use crate::batch::{Batch, Item, Record};
 use crate::decode::{Packet, TransportHeader};
 use crate::detection::Notice;
-use crate::flow::Flow;
 use crate::flow::table::{Class, FlowTable};
+use crate::flow::{Flow, Skipped};
 use crate::names::Endpoint;
+use crate::names::dns::DNS_PORT;
 use crate::time::Timestamp;
-use crate::triage::{DNS_PORT, Skipped};
+
 use crate::visibility::Visibility;
 use desk::{Desk, Roles};
 use pending::Pending;

@@ -20,7 +20,7 @@ const ARROWS: [(&str, &[&str]); 24] = [
     ("detection", &["host", "names", "time", "visibility"]),
     (
         "flow",
-        &["detection", "host", "names", "time", "triage", "visibility"],
+        &["detection", "names", "time", "triage", "visibility"],
     ),
     ("triage", &["decode", "flow", "names", "prefetch", "time"]),
     ("batch", &["decode", "flow", "host", "time", "triage"]),
@@ -45,14 +45,7 @@ const ARROWS: [(&str, &[&str]); 24] = [
     ("resolved", &["host", "names", "time"]),
     (
         "findings",
-        &[
-            "detection",
-            "host",
-            "names",
-            "resolved",
-            "time",
-            "visibility",
-        ],
+        &["detection", "host", "names", "resolved", "time"],
     ),
     ("capture", &["frame", "time"]),
     (
@@ -69,12 +62,10 @@ const ARROWS: [(&str, &[&str]); 24] = [
             "worker",
         ],
     ),
-    ("inventory", &["findings", "host", "time"]),
+    ("inventory", &["findings", "host"]),
     (
         "export",
         &[
-            "capture",
-            "decode",
             "detection",
             "findings",
             "frame",
@@ -87,7 +78,9 @@ const ARROWS: [(&str, &[&str]); 24] = [
     (
         "app",
         &[
+            "batch",
             "capture",
+            "decode",
             "detection",
             "export",
             "findings",
@@ -95,8 +88,6 @@ const ARROWS: [(&str, &[&str]); 24] = [
             "host",
             "inventory",
             "pipeline",
-            "time",
-            "visibility",
             "worker",
         ],
     ),
@@ -114,7 +105,7 @@ const ARROWS: [(&str, &[&str]); 24] = [
             "worker",
         ],
     ),
-    ("main", &["cli"]),
+    ("main", &[]),
     ("lib", &[]),
 ];
 
@@ -200,6 +191,7 @@ fn unsafe_code_stands_where_the_design_says() {
 }
 
 /// Module, file and text of every source file.
+#[expect(clippy::unwrap_used, reason = "a test's own helper")]
 fn sources() -> Vec<(String, PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut folders = vec![root.clone()];
@@ -213,6 +205,9 @@ fn sources() -> Vec<(String, PathBuf, String)> {
                 let inside = path.strip_prefix(&root).unwrap();
                 let first = inside.components().next().unwrap().as_os_str();
                 let module = first.to_str().unwrap().trim_end_matches(".rs").to_owned();
+                if inside.file_stem().is_some_and(|it| it == "tests") {
+                    continue;
+                }
                 let text = fs::read_to_string(&path).unwrap();
                 sources.push((module, path, text));
             }

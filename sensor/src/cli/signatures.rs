@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -42,7 +42,7 @@ pub(super) fn main(options: &Options) -> Ended {
     Ok(ExitCode::SUCCESS)
 }
 
-fn check(dir: &PathBuf) -> Result<String, Failure> {
+fn check(dir: &Path) -> Result<String, Failure> {
     match Catalogue::load(dir, Base::Builtin) {
         Ok(catalogue) => Ok(format!("all packs are right: {}\n", catalogue.version())),
         Err(error @ LoadError::Read { .. }) => Err(Failure::failed(with_cause(&error))),

@@ -227,6 +227,9 @@ impl<'m> Message<'m> {
     }
 }
 
+/// The port of DNS over UDP and TCP (RFC 1035 section 4.2).
+pub const DNS_PORT: u16 = 53;
+
 /// Octets of the header.
 pub const HEADER_LEN: usize = 12;
 /// Opcode of a standard query.
