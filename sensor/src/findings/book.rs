@@ -82,8 +82,12 @@ impl Book {
     }
 
     /// Takes the next notice; adds what changes by it to `changes`.
-    pub fn take(&mut self, notice: &Notice, changes: &mut Vec<Change>) {
+    ///
+    /// Gives the sighting that the book makes itself: of a connection without a name, to an address
+    /// that was answered for a flagged one. It is counted like the others.
+    pub fn take(&mut self, notice: &Notice, changes: &mut Vec<Change>) -> Option<Sighting> {
         let at = notice.at;
+        let mut correlated = None;
         match &notice.what {
             What::Observation(_) => {}
             What::Sighting(sighting) => self.sighting(at, sighting, false),
@@ -91,11 +95,12 @@ impl Book {
                 self.resolved
                     .answered(at, it.client, it.address, &it.name, it.signature);
             }
-            What::Connection(connection) => self.connection(at, connection),
+            What::Connection(connection) => correlated = self.connection(at, connection),
             What::Resolver(host) => self.role(*host, |it| it.is_resolver = true),
             What::Proxy(host) => self.role(*host, |it| it.is_proxy = true),
         }
         self.tell_due(at, changes);
+        correlated
     }
 
     /// Tells of all changes that are waiting, at the end of the input.
@@ -183,24 +188,23 @@ impl Book {
         }
     }
 
-    fn connection(&mut self, at: Timestamp, connection: &Connection) {
+    fn connection(&mut self, at: Timestamp, connection: &Connection) -> Option<Sighting> {
         let host = connection.client.address;
         if !self.home.contains(host) || !self.see(host) {
-            return;
+            return None;
         }
         let octets = [connection.sent, connection.received];
         if let Some(signature) = connection.signature {
-            return self.octets(at, host, signature, octets);
+            self.octets(at, host, signature, octets);
+            return None;
         }
         if connection.named.is_ok() {
-            return;
+            return None;
         }
         let server = connection.server;
-        let Some((name, signature, grade)) =
-            self.resolved.name(connection.opened, host, server.address)
-        else {
-            return;
-        };
+        let (name, signature, grade) =
+            self.resolved
+                .name(connection.opened, host, server.address)?;
         let observation = Observation {
             at: connection.opened,
             source: Source::DnsCorrelated,
@@ -220,6 +224,7 @@ impl Book {
         };
         self.sighting(at, &sighting, grade == Grade::SomeClient);
         self.octets(at, host, signature, octets);
+        Some(sighting)
     }
 
     fn octets(&mut self, at: Timestamp, host: Address, id: SignatureId, octets: [u64; 2]) {
