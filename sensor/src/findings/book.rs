@@ -96,8 +96,11 @@ impl Book {
                     .answered(at, it.client, it.address, &it.name, it.signature);
             }
             What::Connection(connection) => correlated = self.connection(at, connection),
-            What::Resolver(host) => self.role(*host, |it| it.is_resolver = true),
-            What::Proxy(host) => self.role(*host, |it| it.is_proxy = true),
+            // Each worker tells of a role once. What is known already must not move time: the order
+            // of events would depend on the number of workers.
+            What::Resolver(host) if !self.role(*host, |it| it.is_resolver = true) => return None,
+            What::Proxy(host) if !self.role(*host, |it| it.is_proxy = true) => return None,
+            What::Resolver(_) | What::Proxy(_) => {}
         }
         self.tell_due(at, changes);
         correlated
@@ -244,20 +247,24 @@ impl Book {
         }
     }
 
-    fn role(&mut self, host: Address, learn: impl FnOnce(&mut Role)) {
-        if self.home.contains(host) && self.see(host) {
-            let role = self.hosts.entry(host).or_default();
-            let before = *role;
-            learn(role);
-            if *role != before {
-                let vendors = (0..)
-                    .zip(self.catalogue.vendors())
-                    .map(|(id, _)| VendorId(id));
-                let keys = vendors.map(|it| (it, host));
-                self.touched
-                    .extend(keys.filter(|it| self.records.contains_key(it)));
-            }
+    /// Learns a role of a home host; `false` if that was known.
+    fn role(&mut self, host: Address, learn: impl FnOnce(&mut Role)) -> bool {
+        if !self.home.contains(host) || !self.see(host) {
+            return false;
         }
+        let role = self.hosts.entry(host).or_default();
+        let before = *role;
+        learn(role);
+        let is_new = *role != before;
+        if is_new {
+            let vendors = (0..)
+                .zip(self.catalogue.vendors())
+                .map(|(id, _)| VendorId(id));
+            let keys = vendors.map(|it| (it, host));
+            self.touched
+                .extend(keys.filter(|it| self.records.contains_key(it)));
+        }
+        is_new
     }
 
     /// Remembers a home host; `false` if there is no room for it.
