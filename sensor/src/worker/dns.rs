@@ -93,7 +93,7 @@ impl Desk {
         for question in message.questions() {
             let Ok(question) = question else { break };
             if question.name.write_to(&mut text).is_err() {
-                break;
+                continue;
             }
             let Some(claim) = self.observe(&text, Source::DnsQuery, transport, context) else {
                 continue;
