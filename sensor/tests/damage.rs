@@ -1,7 +1,8 @@
 //! Damaged captures: whatever stands in a file, the program ends soon, in order, and says so.
 //!
 //! The damage is the same in every run. Where the environment variable `PHONEHOME_CAPTURES` names a
-//! folder, the capture files in it are damaged in the same way; that is for use by hand:
+//! folder by its absolute path, the capture files in it are damaged in the same way; that is for use
+//! by hand:
 //!
 //! ```text
 //! PHONEHOME_CAPTURES=~/captures cargo test -p phonehome --test damage
@@ -46,7 +47,9 @@ fn damaged_captures_of_ones_own_end_the_program_in_order() {
     let mut folders = vec![PathBuf::from(folder)];
     let mut captures = Vec::new();
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).unwrap() {
+        let entries =
+            fs::read_dir(&folder).unwrap_or_else(|it| panic!("{}: {it}", folder.display()));
+        for entry in entries {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
