@@ -129,10 +129,11 @@ impl Ledger {
             let Some(events) = &mut self.events else {
                 continue;
             };
+            let Some(finding) = self.book.finding(change.host, change.vendor) else {
+                continue;
+            };
             let (catalogue, kind) = (&self.catalogue, change.kind.as_str());
-            events.write(|line| {
-                events::write_change(line, catalogue, change.at, kind, &change.finding)
-            });
+            events.write(|line| events::write_change(line, catalogue, change.at, kind, &finding));
         }
     }
 
@@ -140,7 +141,7 @@ impl Ledger {
         let touched = self.book.take_touched();
         if let Some(shared) = &self.shared {
             for key in touched {
-                shared.inventory.put(key, self.book.finding(key));
+                shared.inventory.put(key, self.book.finding(key.1, key.0));
             }
             shared.view.store(Arc::new(self.without_findings()));
         }
@@ -160,10 +161,6 @@ impl pipeline::Ledger for Ledger {
 
     fn count(&mut self, counts: &Counts) {
         self.counts = counts.clone();
-        if counts.finished {
-            self.book.finish(&mut self.changes);
-            self.tell_changes();
-        }
         self.publish();
     }
 

@@ -137,6 +137,13 @@ impl Desk {
         self.tell(number, at, what);
     }
 
+    /// Tells once that a host is asked in DNS.
+    pub(super) fn asked(&mut self, host: Address, context: &Context) {
+        if Roles::is_new(&mut self.roles.asked, host) {
+            self.tell(context.number, context.at, What::Asked(host));
+        }
+    }
+
     /// Tells once that a host answers DNS for others.
     pub(super) fn resolver(&mut self, host: Address, context: &Context) {
         if Roles::is_new(&mut self.roles.resolvers, host) {
@@ -210,6 +217,7 @@ impl Context {
 /// twice does no harm.
 #[derive(Debug, Default)]
 pub(super) struct Roles {
+    asked: BTreeSet<Address>,
     resolvers: BTreeSet<Address>,
     proxies: BTreeSet<Address>,
 }
