@@ -123,6 +123,11 @@ fn has_method_and_target(payload: &[u8]) -> bool {
     let Some((method, rest)) = payload.split_at_checked(len) else {
         return false;
     };
+    // Some clients put two spaces before the target.
+    let rest = match rest {
+        [b' ', behind @ ..] if behind.first() == Some(&b' ') => behind,
+        rest => rest,
+    };
     let is_fitting = match rest {
         [b' '] | [b' ', b'/' | b'*' | b'h' | b'H' | b'w' | b'W', ..] => true,
         [b' ', first, ..] => method == b"CONNECT" && is_host_begin(*first),
@@ -221,13 +226,15 @@ impl<'p> RequestLine<'p> {
         let (method, rest) = split_once(line, b' ')?;
         let last_space = rest.iter().rposition(|&it| it == b' ')?;
         let (target, version) = rest.split_at_checked(last_space)?;
+        let target = target.trim_ascii_start();
         let is_version_1 = matches!(version, [b' ', b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor]
             if minor.is_ascii_digit());
         is_version_1.then_some(Self { method, target })
     }
 
     fn request(self, host: Option<&[u8]>, head_len: usize) -> Request {
-        let is_connect = self.method == b"CONNECT";
+        let is_host = self.target.first().is_some_and(|it| is_host_begin(*it));
+        let is_connect = self.method == b"CONNECT" && is_host;
         let tunnel = is_connect.then(|| host_and_port(self.target));
         Request {
             host: host.and_then(|it| host_and_port(it).0),
@@ -256,6 +263,19 @@ mod tests {
     const CONNECT: &[u8] = b"CONNECT ds.example.net:443 HTTP/1.1\r\n\
         Host: proxy.example:3128\r\n\
         \r\n";
+
+    #[test]
+    fn a_connect_to_no_host_has_the_host_of_its_field() {
+        let request = done(b"CONNECT / HTTP/1.1\nHost: a.example\n\n");
+        assert_eq!(request.connect, None);
+        assert_eq!(request.host.unwrap().as_str(), "a.example");
+    }
+
+    #[test]
+    fn two_spaces_before_the_target_do_no_harm() {
+        let request = done(b"GET  /  HTTP/1.1\r\nHost: a.example\r\n\r\n");
+        assert_eq!(request.host.unwrap().as_str(), "a.example");
+    }
 
     #[test]
     fn the_host_field_is_read_without_its_port() {
@@ -465,7 +485,7 @@ mod tests {
             b"\x16\x03\x01",
             b"GE /",
             b"get /",
-            b"GET  /",
+            b"GET   /",
             b"GET\t/",
             b"GET x",
             b"USER anonymous",
