@@ -52,8 +52,8 @@ def _soa(zone):
 
 
 def dns_several_questions():
-    """A query with three questions, and its answer. Hardly any resolver takes such a query; a client
-    that sends it has asked for all three."""
+    """A query with three questions, and its answer. Hardly any resolver takes such a query; a
+    client that sends it has asked for all three."""
     names = [f"question-{it}.example" for it in (1, 2, 3)]
     asked = [question(it) for it in names]
     told = [answer(it, A, ADDRESS) for it in names]
@@ -80,16 +80,16 @@ def dns_odd_octets():
     name = b"\4a b.\4c\\\"d\4\xe9\0\x7f~\7example\0"
     text = r"a\032b\..c\\" + '"d' + r".\233\000\127~.example"
     asked, told = [question(name)], [answer(FIRST_NAME, A, ADDRESS)]
-    return _asked_and_told(message(3, QUERY, asked), [text], message(3, ANSWER, asked, told), [text])
+    told = message(3, ANSWER, asked, told)
+    return _asked_and_told(message(3, QUERY, asked), [text], told, [text])
 
 
 def dns_upper_case():
     """A question in random case (0x20), answered in another case."""
-    asked, told = [question("uPpEr.ExAmPlE")], [answer("UPPER.example", A, ADDRESS)]
-    names = ["upper.example"]
-    return _asked_and_told(
-        message(4, QUERY, asked), names, message(4, ANSWER, [question("upper.EXAMPLE")], told), names
-    )
+    ask = message(4, QUERY, [question("uPpEr.ExAmPlE")])
+    answers = [answer("UPPER.example", A, ADDRESS)]
+    told = message(4, ANSWER, [question("upper.EXAMPLE")], answers)
+    return _asked_and_told(ask, ["upper.example"], told, ["upper.example"])
 
 
 def nothing_dns_compression_loop():
@@ -126,8 +126,8 @@ def dns_deep_compression():
 
 
 def dns_second_answer_cut():
-    """An answer that ends in the middle of its second record, before the type: what stands before is
-    told."""
+    """An answer that ends in the middle of its second record, before the type: what stands before
+    it is told."""
     asked = [question("whole.example")]
     told = [answer(FIRST_NAME, A, ADDRESS), answer("cut.example", A, ADDRESS)]
     whole = message(8, ANSWER | 0x0200, asked, told)

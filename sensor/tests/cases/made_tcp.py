@@ -151,7 +151,8 @@ def ipv6_extension_headers():
 
     def wrap(packet, _to_server):
         padding = b"\x01\x04\0\0\0\0"
-        routing = struct.pack(">BBBBI", 60, 0, 4, 0, 0)
+        # Of a type for experiments (RFC 4727), no segments left.
+        routing = struct.pack(">BBBBI", 60, 0, 253, 0, 0)
         headers = b"\x2b\0" + padding + routing + bytes([packet[6], 0]) + padding
         return ethernet(ip(packet[8:24], packet[24:40], 0, headers + packet[40:]))
 
@@ -352,8 +353,7 @@ def tls_odd_ports():
 
 
 def tls_gro_frame():
-    """A frame of 40 kB, as the kernel makes it of many segments (GRO): a hello and early data behind
-    it."""
+    """A frame of 40 kB, as the kernel makes it of many segments (GRO): a hello and early data."""
     connection = Connection(Wire()).open()
     early = b"".join(record(bytes([it]) * 13_000, 0x17, 0x0303) for it in (0x5A, 0xA5, 0x3C))
     connection.say(hello("gro.example", CHROMIUM) + early, size=65_000)
