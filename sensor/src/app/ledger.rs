@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use phonehome_signatures::Catalogue;
 
 use super::snapshot::{Input, snapshot};
-use crate::detection::{Notice, What};
+use crate::detection::{Notice, Sighting, What};
 use crate::export::{Snapshot, events};
 use crate::findings::{Book, Change, Limits};
 use crate::host::HomeNetworks;
@@ -113,6 +113,17 @@ impl Ledger {
         snapshot(&self.catalogue, &self.input, &self.counts, &self.book)
     }
 
+    /// Writes an event for a sighting of a home host.
+    fn tell_sighting(&mut self, sighting: &Sighting) {
+        if let Some(events) = &mut self.events
+            && self.home.contains(sighting.observation.client().address)
+        {
+            let started = sighting.observation.at;
+            let catalogue = &self.catalogue;
+            events.write(|line| events::write_sighting(line, catalogue, sighting, started));
+        }
+    }
+
     fn tell_changes(&mut self) {
         for change in self.changes.drain(..) {
             let Some(events) = &mut self.events else {
@@ -138,14 +149,12 @@ impl Ledger {
 
 impl pipeline::Ledger for Ledger {
     fn take(&mut self, notice: &Notice) {
-        if let (Some(events), What::Sighting(sighting)) = (&mut self.events, &notice.what)
-            && self.home.contains(sighting.observation.client().address)
-        {
-            let started = sighting.observation.at;
-            let catalogue = &self.catalogue;
-            events.write(|line| events::write_sighting(line, catalogue, sighting, started));
+        if let What::Sighting(sighting) = &notice.what {
+            self.tell_sighting(sighting);
         }
-        self.book.take(notice, &mut self.changes);
+        if let Some(sighting) = self.book.take(notice, &mut self.changes) {
+            self.tell_sighting(&sighting);
+        }
         self.tell_changes();
     }
 

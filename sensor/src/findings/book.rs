@@ -82,8 +82,12 @@ impl Book {
     }
 
     /// Takes the next notice; adds what changes by it to `changes`.
-    pub fn take(&mut self, notice: &Notice, changes: &mut Vec<Change>) {
+    ///
+    /// Gives the sighting that the book makes itself: of a connection without a name, to an address
+    /// that was answered for a flagged one. It is counted like the others.
+    pub fn take(&mut self, notice: &Notice, changes: &mut Vec<Change>) -> Option<Sighting> {
         let at = notice.at;
+        let mut correlated = None;
         match &notice.what {
             What::Observation(_) => {}
             What::Sighting(sighting) => self.sighting(at, sighting, false),
@@ -91,11 +95,15 @@ impl Book {
                 self.resolved
                     .answered(at, it.client, it.address, &it.name, it.signature);
             }
-            What::Connection(connection) => self.connection(at, connection),
-            What::Resolver(host) => self.role(*host, |it| it.is_resolver = true),
-            What::Proxy(host) => self.role(*host, |it| it.is_proxy = true),
+            What::Connection(connection) => correlated = self.connection(at, connection),
+            // Each worker tells of a role once. What is known already must not move time: the order
+            // of events would depend on the number of workers.
+            What::Resolver(host) if !self.role(*host, |it| it.is_resolver = true) => return None,
+            What::Proxy(host) if !self.role(*host, |it| it.is_proxy = true) => return None,
+            What::Resolver(_) | What::Proxy(_) => {}
         }
         self.tell_due(at, changes);
+        correlated
     }
 
     /// Tells of all changes that are waiting, at the end of the input.
@@ -183,24 +191,23 @@ impl Book {
         }
     }
 
-    fn connection(&mut self, at: Timestamp, connection: &Connection) {
+    fn connection(&mut self, at: Timestamp, connection: &Connection) -> Option<Sighting> {
         let host = connection.client.address;
         if !self.home.contains(host) || !self.see(host) {
-            return;
+            return None;
         }
         let octets = [connection.sent, connection.received];
         if let Some(signature) = connection.signature {
-            return self.octets(at, host, signature, octets);
+            self.octets(at, host, signature, octets);
+            return None;
         }
         if connection.named.is_ok() {
-            return;
+            return None;
         }
         let server = connection.server;
-        let Some((name, signature, grade)) =
-            self.resolved.name(connection.opened, host, server.address)
-        else {
-            return;
-        };
+        let (name, signature, grade) =
+            self.resolved
+                .name(connection.opened, host, server.address)?;
         let observation = Observation {
             at: connection.opened,
             source: Source::DnsCorrelated,
@@ -220,6 +227,7 @@ impl Book {
         };
         self.sighting(at, &sighting, grade == Grade::SomeClient);
         self.octets(at, host, signature, octets);
+        Some(sighting)
     }
 
     fn octets(&mut self, at: Timestamp, host: Address, id: SignatureId, octets: [u64; 2]) {
@@ -239,20 +247,24 @@ impl Book {
         }
     }
 
-    fn role(&mut self, host: Address, learn: impl FnOnce(&mut Role)) {
-        if self.home.contains(host) && self.see(host) {
-            let role = self.hosts.entry(host).or_default();
-            let before = *role;
-            learn(role);
-            if *role != before {
-                let vendors = (0..)
-                    .zip(self.catalogue.vendors())
-                    .map(|(id, _)| VendorId(id));
-                let keys = vendors.map(|it| (it, host));
-                self.touched
-                    .extend(keys.filter(|it| self.records.contains_key(it)));
-            }
+    /// Learns a role of a home host; `false` if that was known.
+    fn role(&mut self, host: Address, learn: impl FnOnce(&mut Role)) -> bool {
+        if !self.home.contains(host) || !self.see(host) {
+            return false;
         }
+        let role = self.hosts.entry(host).or_default();
+        let before = *role;
+        learn(role);
+        let is_new = *role != before;
+        if is_new {
+            let vendors = (0..)
+                .zip(self.catalogue.vendors())
+                .map(|(id, _)| VendorId(id));
+            let keys = vendors.map(|it| (it, host));
+            self.touched
+                .extend(keys.filter(|it| self.records.contains_key(it)));
+        }
+        is_new
     }
 
     /// Remembers a home host; `false` if there is no room for it.
