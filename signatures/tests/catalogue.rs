@@ -223,7 +223,10 @@ fn facts_without_a_source_claim_nothing_and_are_listed() {
 #[test]
 fn every_signature_of_the_packs_names_a_product() {
     let catalogue = builtin();
-    let without = catalogue.signatures().iter().filter(|it| it.product.is_none());
+    let without = catalogue
+        .signatures()
+        .iter()
+        .filter(|it| it.product.is_none());
     let without: Vec<&str> = without.map(|it| it.id.as_str()).collect();
     assert_eq!(without, [""; 0]);
 }

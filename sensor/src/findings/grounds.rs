@@ -136,19 +136,30 @@ impl Line {
     }
 
     fn contact_sentence(&self) -> Option<String> {
-        let what = noun(self.category);
-        let names = self.names_in_brackets();
-        let (verb, count) = match (self.connections(), self.questions(), self.elsewhere) {
-            (0, 0, 0) => return None,
-            (0, 0, count) => (
-                "connected to addresses that another host was given for",
-                count,
-            ),
-            (0, count, _) => ("asked in DNS for", count),
-            (count, ..) if self.got_through() => ("contacted", count),
-            (count, ..) => ("tried to contact", count),
+        let what = match (self.weight, self.category) {
+            (Weight::Embed, Category::Web) => "servers for parts of other companies' pages",
+            (_, category) => noun(category),
         };
-        Some(format!("{verb} {what} {}{names}", times(count)))
+        let deed = match (self.connections(), self.questions(), self.elsewhere) {
+            (0, 0, 0) => return None,
+            (0, 0, count) => format!(
+                "connected to addresses that another host was given for {what} {}",
+                times(count)
+            ),
+            (count, ..) if self.got_through() => format!("contacted {what} {}", times(count)),
+            (count, 0, _) => format!("tried to contact {what} {}", times(count)),
+            (tried, asked, _) => {
+                let mut deed = format!("asked in DNS for {what} {}", times(asked));
+                if self.refused > 0 {
+                    deed.push_str(&format!(", was refused {}", times(self.refused)));
+                }
+                if tried > 0 {
+                    deed.push_str(&format!(", tried to connect {}", times(tried)));
+                }
+                deed
+            }
+        };
+        Some(format!("{deed}{}", self.names_in_brackets()))
     }
 
     /// ` (a.example and 3 more)`, or nothing.

@@ -9,6 +9,8 @@ use super::*;
 use crate::names::{Name, Transport};
 use crate::visibility::Unnamed;
 
+mod borders;
+
 pub(super) const HOST: &str = "10.1.1.7";
 pub(super) const OTHER: &str = "10.1.1.8";
 pub(super) const RESOLVER: &str = "10.1.0.53";
