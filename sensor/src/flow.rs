@@ -49,7 +49,9 @@ pub struct Flow {
     pub claim: Option<Claim>,
     /// Whether the datagrams have proved to be DNS messages.
     pub dns: bool,
-    /// The newest name read from a request, so that a repeated one is told once.
+    /// Whether the names of the server's certificate have been told.
+    pub certified: bool,
+    /// The newest name, and where it was read, so that a repeated one is told once.
     pub last_name: Option<(Source, Name)>,
 }
 
@@ -115,6 +117,7 @@ impl Flow {
             named: Err(Unnamed::NoHello),
             claim: None,
             dns: false,
+            certified: false,
             last_name: None,
         }
     }

@@ -223,7 +223,9 @@ fn is_opening(packet: &Packet<'_>) -> bool {
 #[inline]
 #[must_use]
 pub fn may_begin_stream(payload: &[u8]) -> bool {
-    tls::may_begin_client_hello(payload) || http::may_begin_request(payload)
+    tls::may_begin_client_hello(payload)
+        || tls::may_begin_server_hello(payload)
+        || http::may_begin_request(payload)
 }
 
 /// Spans without a packet after which a worker may have forgotten a flow: the least that any class

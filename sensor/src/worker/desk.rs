@@ -54,9 +54,14 @@ impl Desk {
         }
         flow.last_name = Some((source, name.clone()));
         let transport = flow.key.transport;
+        let server = if source.is_from_server() {
+            context.src
+        } else {
+            context.dst
+        };
         let service = match transport {
-            Transport::Tcp => Service::Tcp(context.dst.port),
-            Transport::Udp => Service::Udp(context.dst.port),
+            Transport::Tcp => Service::Tcp(server.port),
+            Transport::Udp => Service::Udp(server.port),
         };
         let claimed = self.catalogue.claim(name.as_str(), service);
         let observation = context.observation(source, transport, name, ech);
