@@ -45,13 +45,21 @@ pub struct Request {
 
 /// Whether the octets may be the beginning of a request: a method of 3 to 20 capital letters
 /// (`RPC_IN_DATA` and `VERSION-CONTROL` are methods too, the M-SEARCH of SSDP is not one), a space,
-/// and the first octet of a fitting target; or less, if the payload ends before.
+/// and the first octet of a fitting target; or less, if the payload ends before. Empty lines may
+/// stand before the method.
 ///
 /// Meant to be asked of any payload: it looks at one octet of most.
 #[inline]
 #[must_use]
 pub fn may_begin_request(payload: &[u8]) -> bool {
-    matches!(payload, [b'A'..=b'Z', ..]) && has_method_and_target(payload)
+    match payload {
+        [b'A'..=b'Z', ..] => has_method_and_target(payload),
+        [b'\r' | b'\n', ..] => {
+            let head = without_empty_lines(payload);
+            matches!(head, [b'A'..=b'Z', ..]) && has_method_and_target(head)
+        }
+        _ => false,
+    }
 }
 
 /// Reads the request head at the beginning of a client's stream.
@@ -122,6 +130,11 @@ fn has_method_and_target(payload: &[u8]) -> bool {
     };
     let Some((method, rest)) = payload.split_at_checked(len) else {
         return false;
+    };
+    // Some clients put two spaces before the target.
+    let rest = match rest {
+        [b' ', behind @ ..] if behind.first() == Some(&b' ') => behind,
+        rest => rest,
     };
     let is_fitting = match rest {
         [b' '] | [b' ', b'/' | b'*' | b'h' | b'H' | b'w' | b'W', ..] => true,
@@ -221,13 +234,15 @@ impl<'p> RequestLine<'p> {
         let (method, rest) = split_once(line, b' ')?;
         let last_space = rest.iter().rposition(|&it| it == b' ')?;
         let (target, version) = rest.split_at_checked(last_space)?;
+        let target = target.trim_ascii_start();
         let is_version_1 = matches!(version, [b' ', b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor]
             if minor.is_ascii_digit());
         is_version_1.then_some(Self { method, target })
     }
 
     fn request(self, host: Option<&[u8]>, head_len: usize) -> Request {
-        let is_connect = self.method == b"CONNECT";
+        let is_host = self.target.first().is_some_and(|it| is_host_begin(*it));
+        let is_connect = self.method == b"CONNECT" && is_host;
         let tunnel = is_connect.then(|| host_and_port(self.target));
         Request {
             host: host.and_then(|it| host_and_port(it).0),
@@ -258,6 +273,19 @@ mod tests {
         \r\n";
 
     #[test]
+    fn a_connect_to_no_host_has_the_host_of_its_field() {
+        let request = done(b"CONNECT / HTTP/1.1\nHost: a.example\n\n");
+        assert_eq!(request.connect, None);
+        assert_eq!(request.host.unwrap().as_str(), "a.example");
+    }
+
+    #[test]
+    fn two_spaces_before_the_target_do_no_harm() {
+        let request = done(b"GET  /  HTTP/1.1\r\nHost: a.example\r\n\r\n");
+        assert_eq!(request.host.unwrap().as_str(), "a.example");
+    }
+
+    #[test]
     fn the_host_field_is_read_without_its_port() {
         let expected = Request {
             host: name("www.example.com"),
@@ -274,8 +302,9 @@ mod tests {
         for head in [GET, CONNECT, b"\r\n\nGET / HTTP/1.0\nhost:a\n\n"] {
             for len in 0..head.len() {
                 assert_eq!(request(&head[..len]), Ok(Parse::Incomplete), "{len} octets");
-                let begin = without_empty_lines(&head[..len]);
-                assert!(begin.is_empty() || may_begin_request(begin), "{len} octets");
+                let begin = &head[..len];
+                let is_empty = without_empty_lines(begin).is_empty();
+                assert_eq!(may_begin_request(begin), !is_empty, "{len} octets");
             }
         }
     }
@@ -453,6 +482,8 @@ mod tests {
             b"CONNECT [::1]:443",
             b"GE",
             b"GET ",
+            b"\r\nGET /",
+            b"\n\r\n\nPOST /",
         ] {
             assert!(may_begin_request(begin), "{begin:?}");
         }
@@ -465,13 +496,17 @@ mod tests {
             b"\x16\x03\x01",
             b"GE /",
             b"get /",
-            b"GET  /",
+            b"GET   /",
             b"GET\t/",
             b"GET x",
             b"USER anonymous",
             b"M-SEARCH * HTTP/1.1",
             b"ABCDEFGHIJKLMNOPQRSTU /",
             b"ABCDEFGHIJKLMNOPQRSTUV",
+            b"\r\n",
+            b"\rGET /",
+            b"\r\n GET /",
+            b"\r\n\x16\x03\x01",
         ] {
             assert!(!may_begin_request(other), "{other:?}");
         }

@@ -4,8 +4,8 @@ use std::fmt::{self, Write};
 
 use crate::export::table::unseen::reason_words;
 use crate::export::{
-    Ready, Snapshot, VERSION, human_count, human_octets, human_share, is_flagged, iso_seconds,
-    verdict_word,
+    Mode, Ready, Snapshot, VERSION, human_count, human_octets, human_share, is_flagged,
+    iso_seconds, verdict_word,
 };
 use crate::findings::Finding;
 use crate::visibility::Unnamed;
@@ -178,10 +178,11 @@ fn inputs(page: &mut String, snapshot: &Snapshot) {
         ],
     );
     for capture in &snapshot.captures {
-        let (class, state) = if capture.up {
-            ("good", "up")
-        } else {
-            ("bad", "down")
+        let (class, state) = match (capture.mode, capture.up) {
+            (Mode::Live, true) => ("good", "up"),
+            (Mode::Live, false) => ("bad", "down"),
+            (Mode::File, true) => ("good", "being read"),
+            (Mode::File, false) => ("good", "read to its end"),
         };
         let _ = writeln!(
             page,

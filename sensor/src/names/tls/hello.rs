@@ -1,7 +1,8 @@
 //! The ClientHello message itself: fixed fields, then a walk over the extensions.
 //!
-//! The walk is our own because only two extensions matter, and because an odd one must not hide
-//! those after it: clients shuffle their order.
+//! `tls-parser` reads the fixed fields, of complete messages only: a message that is cut off looks
+//! to it like one without extensions. The walk over the extensions is our own, because an odd one
+//! must not hide those after it: clients shuffle their order.
 #![cfg_attr(
     not(test),
     warn(
@@ -10,6 +11,8 @@
         clippy::as_conversions
     )
 )]
+
+use tls_parser::parse_tls_handshake_client_hello;
 
 use super::{ClientHello, Ech, MAX_HELLO};
 use crate::names::{Malformed, Name, Parse, Parsed};
@@ -28,25 +31,32 @@ use crate::reader::Reader;
 ///
 /// # Errors
 ///
-/// [`Malformed`] as soon as type, version or a length breaks a rule. Extensions are looked at only
-/// once the message is complete; one that is broken before the server name was read is an error,
+/// [`Malformed`] as soon as type, length or version break a rule. The rest is looked at once the
+/// message is complete; an extension that is broken before the server name was read is an error,
 /// after it is not.
 pub fn client_hello_message(message: &[u8]) -> Parsed<ClientHello> {
     let Parse::Done(len) = message_len(message)? else {
         return Ok(Parse::Incomplete);
     };
-    let here = message.get(..len).unwrap_or(message);
-    let mut body = Body {
-        here: Reader::new(here),
-        missing: len.saturating_sub(here.len()),
+    let Some(body) = message.get(HEADER_LEN..len) else {
+        return match message.get(HEADER_LEN) {
+            Some(major) if *major != MAJOR_VERSION => Err(Malformed::at("legacy_version")),
+            _ => Ok(Parse::Incomplete),
+        };
     };
-    match body
-        .skip(HEADER_LEN, "length")
-        .and_then(|()| read(&mut body))
-    {
-        Ok(hello) => Ok(Parse::Done(hello)),
-        Err(Stop::NotYet) => Ok(Parse::Incomplete),
-        Err(Stop::Broken(malformed)) => Err(malformed),
+    let Ok((rest, hello)) = parse_tls_handshake_client_hello(body) else {
+        return Err(Malformed::at("ClientHello"));
+    };
+    if hello.version.0.to_be_bytes()[0] != MAJOR_VERSION {
+        return Err(Malformed::at("legacy_version"));
+    }
+    match hello.ext {
+        Some(block) => extensions(Reader::new(block)).map(Parse::Done),
+        None if rest.is_empty() => Ok(Parse::Done(ClientHello {
+            server_name: None,
+            ech: Ech::None,
+        })),
+        None => Err(Malformed::at("extensions")),
     }
 }
 
@@ -64,40 +74,6 @@ pub(super) fn message_len(message: &[u8]) -> Parsed<usize> {
         }
         _ => Ok(Parse::Incomplete),
     }
-}
-
-fn read(body: &mut Body<'_>) -> Result<ClientHello, Stop> {
-    if body.u8("legacy_version")? != 3 {
-        return Err(Stop::broken("legacy_version"));
-    }
-    body.skip(MINOR_AND_RANDOM_LEN, "random")?;
-    let session_id_len = body.u8("legacy_session_id")?;
-    if session_id_len > MAX_SESSION_ID {
-        return Err(Stop::broken("legacy_session_id"));
-    }
-    body.skip(usize::from(session_id_len), "legacy_session_id")?;
-    let cipher_suites_len = body.u16("cipher_suites")?;
-    if cipher_suites_len % 2 != 0 {
-        return Err(Stop::broken("cipher_suites"));
-    }
-    body.skip(usize::from(cipher_suites_len), "cipher_suites")?;
-    let compression_methods_len = body.u8("legacy_compression_methods")?;
-    body.skip(
-        usize::from(compression_methods_len),
-        "legacy_compression_methods",
-    )?;
-    if body.is_at_end() {
-        return Ok(ClientHello {
-            server_name: None,
-            ech: Ech::None,
-        });
-    }
-    let extensions_len = body.u16("extensions")?;
-    let block = body.take(usize::from(extensions_len), "extensions")?;
-    if body.missing > 0 {
-        return Err(Stop::NotYet);
-    }
-    extensions(Reader::new(block)).map_err(Stop::Broken)
 }
 
 fn extensions(mut block: Reader<'_>) -> Result<ClientHello, Malformed> {
@@ -150,59 +126,6 @@ fn host_name(mut data: Reader<'_>) -> Result<Option<Name>, Malformed> {
     Ok(None)
 }
 
-/// A message body of known length, of which the end may not have come yet.
-struct Body<'a> {
-    here: Reader<'a>,
-    /// Octets the message has after those that are here.
-    missing: usize,
-}
-
-impl<'a> Body<'a> {
-    fn u8(&mut self, field: &'static str) -> Result<u8, Stop> {
-        self.here.u8().ok_or_else(|| self.stop(1, field))
-    }
-
-    fn u16(&mut self, field: &'static str) -> Result<u16, Stop> {
-        self.here.u16().ok_or_else(|| self.stop(2, field))
-    }
-
-    fn take(&mut self, len: usize, field: &'static str) -> Result<&'a [u8], Stop> {
-        self.here.take(len).ok_or_else(|| self.stop(len, field))
-    }
-
-    fn skip(&mut self, len: usize, field: &'static str) -> Result<(), Stop> {
-        self.take(len, field).map(|_| ())
-    }
-
-    const fn is_at_end(&self) -> bool {
-        self.here.is_empty() && self.missing == 0
-    }
-
-    /// Why `len` octets cannot be read: they are to come, or the message is too short for them.
-    #[cold]
-    const fn stop(&self, len: usize, field: &'static str) -> Stop {
-        if self.here.len().saturating_add(self.missing) < len {
-            Stop::broken(field)
-        } else {
-            Stop::NotYet
-        }
-    }
-}
-
-/// Why reading ends before the message does.
-enum Stop {
-    /// The octets needed next may still come.
-    NotYet,
-    /// A rule is broken.
-    Broken(Malformed),
-}
-
-impl Stop {
-    const fn broken(field: &'static str) -> Self {
-        Self::Broken(Malformed::at(field))
-    }
-}
-
 /// Handshake type of a ClientHello (RFC 8446 section 4).
 pub(super) const CLIENT_HELLO: u8 = 1;
 /// Octets of handshake type and length.
@@ -210,10 +133,8 @@ const HEADER_LEN: usize = 4;
 /// Octets of the shortest hello: all vectors empty, no extensions. Shorter than the RFC allows, so
 /// that a hello some server may accept is not refused here.
 const MIN_HELLO: usize = 42;
-/// Octets of the second half of `legacy_version` and of `random`.
-const MINOR_AND_RANDOM_LEN: usize = 33;
-/// Largest length of `legacy_session_id`.
-const MAX_SESSION_ID: u8 = 32;
+/// First octet of `legacy_version`, in all versions.
+const MAJOR_VERSION: u8 = 3;
 /// Extension type of `server_name` (RFC 6066 section 1.1).
 const SERVER_NAME: u16 = 0;
 /// Name type of a `host_name` (RFC 6066 section 3).
@@ -228,9 +149,7 @@ const ECH_OUTER: u8 = 0;
 
 #[cfg(test)]
 mod tests {
-    use tls_parser::{
-        SNIType, TlsExtension, parse_tls_extension_sni_content, parse_tls_handshake_client_hello,
-    };
+    use tls_parser::{SNIType, TlsExtension, parse_tls_extension_sni_content};
 
     use super::super::builder::{Hello, host_name, u16_vector};
     use super::*;
@@ -335,31 +254,39 @@ mod tests {
     }
 
     #[test]
-    fn a_length_that_contradicts_another_is_malformed_at_once() {
+    fn a_length_that_contradicts_another_is_malformed() {
         // Offsets in a hello without session id, two suites, one compression method.
         for (at, octet, field) in [
             (1, 1, "length"),
             (4, 2, "legacy_version"),
-            (38, 33, "legacy_session_id"),
-            (40, 3, "cipher_suites"),
-            (39, 1, "cipher_suites"),
-            (45, 200, "legacy_compression_methods"),
+            (38, 33, "ClientHello"),
+            (40, 3, "ClientHello"),
+            (39, 1, "ClientHello"),
+            (45, 200, "ClientHello"),
             (47, 1, "extensions"),
         ] {
             let mut message = Hello::bare().server_name(NAME).message();
             message[at] = octet;
             let malformed = Err(Malformed::at(field));
             assert_eq!(client_hello_message(&message), malformed, "octet {at}");
-            let end = at.next_multiple_of(2).max(at + 2).min(message.len());
-            let early = client_hello_message(&message[..end]);
-            assert_eq!(early, malformed, "octet {at}, cut off after it");
         }
         let short = [1, 0, 0, 37];
         assert_eq!(client_hello_message(&short), Err(Malformed::at("length")));
     }
 
     #[test]
-    fn whatever_tls_parser_reads_is_read_alike() {
+    fn another_version_is_malformed_at_once() {
+        let mut message = Hello::bare().message();
+        message[4] = 2;
+        assert_eq!(client_hello_message(&message[..4]), Ok(Parse::Incomplete));
+        assert_eq!(
+            client_hello_message(&message[..5]),
+            Err(Malformed::at("legacy_version"))
+        );
+    }
+
+    #[test]
+    fn odd_octets_never_hide_a_name_that_can_be_read() {
         for hello in [
             Hello::bare(),
             Hello::bare().server_name(NAME),
