@@ -45,8 +45,8 @@ pub struct Flow {
     /// What named it, or why nothing has so far.
     pub named: Result<Source, Unnamed>,
     /// The newest claimed name: its signature, and the observation that is held back until it is
-    /// known how far the exchange got.
-    pub claim: Option<Claim>,
+    /// known how far the exchange got. Apart, as few flows have one and all are moved about.
+    pub claim: Option<Box<Claim>>,
     /// Whether the datagrams have proved to be DNS messages.
     pub dns: bool,
     /// Whether the names of the server's certificate have been told.
