@@ -50,7 +50,7 @@ pub struct Flow {
     /// Whether the datagrams have proved to be DNS messages.
     pub dns: bool,
     /// The newest name read from a request, so that a repeated one is told once.
-    pub last_name: Option<Name>,
+    pub last_name: Option<(Source, Name)>,
 }
 
 /// A claimed name of a flow.

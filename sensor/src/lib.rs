@@ -1,4 +1,25 @@
 //! phonehome: a passive sensor that names the hosts which contact flagged vendors.
+//!
+//! The modules, in the order in which data takes them:
+//!
+//! | module | what comes in | what goes out |
+//! |---|---|---|
+//! | [`capture`] | capture files | runs of frames ([`frame::Run`]) |
+//! | [`decode`] | frames | packets, with the innermost addresses |
+//! | [`triage`] | packets | those that can matter; exact counts of the others |
+//! | [`intake`], [`batch`] | runs of frames | batches of packets, one open for each worker |
+//! | [`flow`] | packets | flows and the ordered first octets of each direction |
+//! | [`names`] | first octets | names: DNS, TLS, QUIC, HTTP |
+//! | [`worker`] | batches | notices ([`detection`]) and counts ([`visibility`]) |
+//! | [`pipeline`] | a source of frames | notices of all workers, in one order |
+//! | [`resolved`], [`findings`] | notices | findings: host, vendor, verdict, grounds |
+//! | [`inventory`] | findings | the view of them that other threads read |
+//! | [`export`] | findings and counts | table, JSON, events, metrics, web pages |
+//! | [`app`], [`cli`] | the command line | the program |
+//!
+//! [`time`], [`host`] and [`reader`] are used by all. Everything up to `worker`, and `resolved` and
+//! `findings`, is pure: values in, values out, no clock, no file, no thread. `ARCHITECTURE.md` says
+//! what holds everywhere.
 
 pub mod app;
 pub mod batch;

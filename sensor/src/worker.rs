@@ -24,11 +24,13 @@ use crate::time::Timestamp;
 use crate::visibility::Visibility;
 use desk::{Desk, Roles};
 use pending::Pending;
+use repeats::Repeats;
 
 mod datagram;
 mod desk;
 mod dns;
 mod pending;
+mod repeats;
 mod segment;
 
 /// Which names a worker reports.
@@ -78,6 +80,7 @@ impl Worker {
             catalogue,
             report,
             pending: Pending::default(),
+            repeats: Repeats::default(),
             visibility: Visibility::default(),
             roles: Roles::default(),
             text: String::new(),

@@ -59,7 +59,7 @@ pub(super) fn main(options: &Options) -> Ended {
     ledger.stop_when(move || asked.load(Ordering::Relaxed));
     let shared = ledger.share();
     let state = move || Arc::new(shared.snapshot());
-    let server = http::serve(&options.listen, Arc::new(state)).map_err(Failure::failed)?;
+    let server = http::serve(&options.listen, Arc::new(state)).map_err(Failure::caused)?;
     for address in server.local_addresses() {
         tell(format_args!(
             "serving on http://{address}/, metrics on http://{address}/metrics"
@@ -75,7 +75,7 @@ pub(super) fn main(options: &Options) -> Ended {
             }
         })
         .map_err(Failure::failed)?;
-    let damages = app::read(&reading, &catalogue, &mut ledger).map_err(Failure::failed)?;
+    let damages = app::read(&reading, &catalogue, &mut ledger).map_err(Failure::caused)?;
     let damaged = app::report_damages(&damages);
     tell("the replay has ended; all of it is settled");
     if options.exit_when_done {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use phonehome_signatures::{Catalogue, Service};
 
 use super::pending::Pending;
+use super::repeats::Repeats;
 use super::{Context, Report, Told};
 use crate::detection::{Connection, Notice, Reach, Sighting, What};
 use crate::flow::{Claim, Flow};
@@ -21,6 +22,7 @@ pub(super) struct Desk {
     pub(super) catalogue: Arc<Catalogue>,
     pub(super) report: Report,
     pub(super) pending: Pending,
+    pub(super) repeats: Repeats,
     pub(super) visibility: Visibility,
     pub(super) roles: Roles,
     /// Text of the name at hand, used again for each.
@@ -42,6 +44,15 @@ impl Desk {
         ech: Option<Ech>,
         context: &Context,
     ) {
+        // A hello that is sent again, or delivered twice, or follows a HelloRetryRequest.
+        if flow
+            .last_name
+            .as_ref()
+            .is_some_and(|it| it.0 == source && it.1 == name)
+        {
+            return;
+        }
+        flow.last_name = Some((source, name.clone()));
         let transport = flow.key.transport;
         let service = match transport {
             Transport::Tcp => Service::Tcp(context.dst.port),
@@ -126,6 +137,13 @@ impl Desk {
         self.tell(number, at, what);
     }
 
+    /// Tells once that a host is asked in DNS.
+    pub(super) fn asked(&mut self, host: Address, context: &Context) {
+        if Roles::is_new(&mut self.roles.asked, host) {
+            self.tell(context.number, context.at, What::Asked(host));
+        }
+    }
+
     /// Tells once that a host answers DNS for others.
     pub(super) fn resolver(&mut self, host: Address, context: &Context) {
         if Roles::is_new(&mut self.roles.resolvers, host) {
@@ -199,6 +217,7 @@ impl Context {
 /// twice does no harm.
 #[derive(Debug, Default)]
 pub(super) struct Roles {
+    asked: BTreeSet<Address>,
     resolvers: BTreeSet<Address>,
     proxies: BTreeSet<Address>,
 }

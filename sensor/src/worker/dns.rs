@@ -18,7 +18,12 @@ use crate::visibility::{MessageResult, Protocol};
 impl Desk {
     /// Works on the payload of a UDP packet that should be a DNS message.
     pub(super) fn dns_datagram(&mut self, payload: &[u8], context: &Context) {
-        self.dns_message(payload, Transport::Udp, context);
+        if !self
+            .repeats
+            .is_repeat(context.at, context.src, context.dst, payload)
+        {
+            self.dns_message(payload, Transport::Udp, context);
+        }
     }
 
     /// Works on a segment of a DNS connection: messages follow each other, each behind its length.
@@ -88,6 +93,9 @@ impl Desk {
         transport: Transport,
         context: &Context,
     ) -> Option<bool> {
+        if is_conversation(context.src, context.dst) {
+            self.asked(context.dst.address, context);
+        }
         let mut any = false;
         let mut text = std::mem::take(&mut self.text);
         for question in message.questions() {

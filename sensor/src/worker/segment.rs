@@ -216,10 +216,7 @@ impl Desk {
             .absolute
             .filter(|it| request.host.as_ref() != Some(it));
         for name in request.host.into_iter().chain(absolute) {
-            if flow.last_name.as_ref() != Some(&name) {
-                flow.last_name = Some(name.clone());
-                self.name_flow(flow, Source::HttpHost, name, None, context);
-            }
+            self.name_flow(flow, Source::HttpHost, name, None, context);
         }
     }
 
