@@ -50,7 +50,8 @@
 //! - An embedded engine uses the vendor's servers too, so `oem` accounts for all that is less than
 //!   well-founded `app` or `device`. That is the one sighting that can lower a verdict, and it
 //!   lowers it from `likely` to `embedded` only.
-//! - `infra` and CNAME targets say nothing by themselves.
+//! - `infra` and the CNAME targets of products say nothing by themselves; names of category `infra`
+//!   that hosts use too are `mixed`.
 //!
 //! In plain words: however many web pages are read, nothing climbs above `embed-only`; without
 //! well-founded evidence of a product nothing climbs above `likely`; and volume never counts, only

@@ -250,7 +250,7 @@ impl Book {
             &mut self.counts,
         )?;
         self.touched.insert((class.vendor, host));
-        if !record.sighting(notice.at, sighting, class, manner, &mut self.counts) {
+        if !record.sighting(sighting, class, manner, &mut self.counts) {
             return None;
         }
         let moment = Moment {

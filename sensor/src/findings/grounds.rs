@@ -35,7 +35,7 @@ pub(super) fn grounds(
         }
         Verdict::Embedded => {
             grounds.push(
-                "only servers that other companies' products with the vendor's engine use too"
+                "another company's product with the vendor's engine accounts for all that was seen"
                     .to_owned(),
             );
         }
@@ -69,7 +69,8 @@ struct Line {
     refused: u64,
     reached: [u64; 5],
     elsewhere: u64,
-    octets: u64,
+    sent: u64,
+    received: u64,
     /// Names with the number of their sightings.
     names: Vec<(u32, String)>,
 }
@@ -84,7 +85,8 @@ impl Line {
             refused: 0,
             reached: [0; 5],
             elsewhere: 0,
-            octets: 0,
+            sent: 0,
+            received: 0,
             names: Vec::new(),
         }
     }
@@ -99,10 +101,8 @@ impl Line {
             *sum += u64::from(count);
         }
         self.elsewhere += u64::from(tally.elsewhere);
-        self.octets = self
-            .octets
-            .saturating_add(tally.sent)
-            .saturating_add(tally.received);
+        self.sent = self.sent.saturating_add(tally.sent);
+        self.received = self.received.saturating_add(tally.received);
     }
 
     fn is_of(&self, class: Class) -> bool {
@@ -126,19 +126,40 @@ impl Line {
         self.reached[Reach::Transferred as usize]
     }
 
+    const fn has_octets(&self) -> bool {
+        self.sent > 0 || self.received > 0
+    }
+
+    /// Whether some server answered a connection, or was sent something on one.
+    fn got_through(&self) -> bool {
+        self.has_octets() || self.transferred() > 0 || self.reached[Reach::Connected as usize] > 0
+    }
+
     fn contact_sentence(&self) -> Option<String> {
-        let what = noun(self.category);
-        let names = self.names_in_brackets();
-        let (verb, count) = match (self.questions(), self.connections(), self.elsewhere) {
-            (0, 0, 0) => return None,
-            (0, 0, count) => (
-                "connected to addresses that another host was given for",
-                count,
-            ),
-            (0, count, _) => ("contacted", count),
-            (count, ..) => ("asked for", count),
+        let what = match (self.weight, self.category) {
+            (Weight::Embed, Category::Web) => "servers for parts of other companies' pages",
+            (_, category) => noun(category),
         };
-        Some(format!("{verb} {what} {}{names}", times(count)))
+        let deed = match (self.connections(), self.questions(), self.elsewhere) {
+            (0, 0, 0) => return None,
+            (0, 0, count) => format!(
+                "connected to addresses that another host was given for {what} {}",
+                times(count)
+            ),
+            (count, ..) if self.got_through() => format!("contacted {what} {}", times(count)),
+            (count, 0, _) => format!("tried to contact {what} {}", times(count)),
+            (tried, asked, _) => {
+                let mut deed = format!("asked in DNS for {what} {}", times(asked));
+                if self.refused > 0 {
+                    deed.push_str(&format!(", was refused {}", times(self.refused)));
+                }
+                if tried > 0 {
+                    deed.push_str(&format!(", tried to connect {}", times(tried)));
+                }
+                deed
+            }
+        };
+        Some(format!("{deed}{}", self.names_in_brackets()))
     }
 
     /// ` (a.example and 3 more)`, or nothing.
@@ -195,10 +216,7 @@ fn kinds(signals: Signals) -> Option<String> {
     let mostly: Vec<&str> = signals.half_kinds().map(|it| it.as_str()).collect();
     let is_product = signals.has(Signal::Product) || signals.has(Signal::Inferred);
     let words = if is_product { only_products } else { mostly };
-    let [head @ .., last] = words.as_slice() else {
-        return None;
-    };
-    if head.is_empty() {
+    if words.len() < 2 {
         return None;
     }
     let number = match words.len() {
@@ -208,9 +226,18 @@ fn kinds(signals: Signals) -> Option<String> {
         more => more.to_string(),
     };
     Some(format!(
-        "{number} independent kinds of traffic: {} and {last}",
-        head.join(", ")
+        "{number} independent kinds of traffic: {}",
+        listed(&words)
     ))
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn listed(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [head @ .., last] => format!("{} and {last}", head.join(", ")),
+    }
 }
 
 /// What the host did as products do.
@@ -236,12 +263,28 @@ fn behaviour(signals: Signals, days: usize) -> Vec<String> {
 /// Whether and with what data was exchanged, as far as products are concerned.
 fn transfer(signals: Signals, verdict: Verdict, lines: &[Line]) -> Option<String> {
     let of_products = || lines.iter().filter(|it| it.weight.is_of_products());
-    if let Some(most) = of_products().max_by_key(|it| (it.transferred() > 0, it.octets))
-        && (signals.has(Signal::Exchanged) || of_products().any(|it| it.transferred() > 0))
-    {
-        return Some(match most.octets {
-            0 => "data went both ways".to_owned(),
-            octets => format!("exchanged {} with {}", size(octets), noun(most.category)),
+    let (sent, received) = of_products().fold((0_u64, 0_u64), |(sent, received), it| {
+        (
+            sent.saturating_add(it.sent),
+            received.saturating_add(it.received),
+        )
+    });
+    if signals.has(Signal::Exchanged) || of_products().any(|it| it.transferred() > 0) {
+        let mut with: Vec<Category> = of_products()
+            .filter(|it| it.transferred() > 0 || it.has_octets())
+            .map(|it| it.category)
+            .collect();
+        with.sort_unstable();
+        with.dedup();
+        let with: Vec<&str> = with.into_iter().map(Category::as_str).collect();
+        return Some(match (sent, received) {
+            (0, 0) => format!("exchanged data for {}", listed(&with)),
+            _ => format!(
+                "exchanged data for {}: {} sent, {} received",
+                listed(&with),
+                size(sent),
+                size(received)
+            ),
         });
     }
     of_products().next()?;
@@ -255,7 +298,7 @@ fn transfer(signals: Signals, verdict: Verdict, lines: &[Line]) -> Option<String
         return Some("connections stood, but nothing came back".to_owned());
     }
     // Some connection may have been the product's: nothing can be said of all attempts.
-    if of_products().any(|it| it.elsewhere > 0 || it.octets > 0) {
+    if of_products().any(|it| it.elsewhere > 0 || it.has_octets()) {
         return None;
     }
     let tried = refused + count(Reach::Refused) + count(Reach::Attempted);
@@ -272,7 +315,7 @@ fn transfer(signals: Signals, verdict: Verdict, lines: &[Line]) -> Option<String
 fn doubts(signals: Signals, lines: &[Line]) -> Vec<String> {
     let fetched = lines
         .iter()
-        .any(|it| it.weight == Weight::Download && (it.transferred() > 0 || it.octets > 0));
+        .any(|it| it.weight == Weight::Download && (it.transferred() > 0 || it.has_octets()));
     let download = if fetched {
         "installer fetched, which is not yet an installation"
     } else {
@@ -324,20 +367,20 @@ fn times(count: u64) -> String {
     }
 }
 
-/// Octets in decimal units: `812 B`, `2.1 kB`.
+/// Octets in decimal units, rounded down as in the table: `812 B`, `2.1 kB`.
 fn size(octets: u64) -> String {
     let mut unit = 1_u64;
-    for (index, name) in ["B", "kB", "MB", "GB", "TB"].into_iter().enumerate() {
+    for name in ["B", "kB", "MB", "GB", "TB", "PB"] {
         let next = unit.saturating_mul(1000);
-        if octets < next || name == "TB" {
-            return match index {
-                0 => format!("{octets} {name}"),
-                _ => format!("{}.{} {name}", octets / unit, octets % unit * 10 / unit),
+        if octets < next {
+            return match unit {
+                1 => format!("{octets} {name}"),
+                _ => format!("{}.{} {name}", octets / unit, octets % unit / (unit / 10)),
             };
         }
         unit = next;
     }
-    octets.to_string()
+    format!("{}.{} EB", octets / unit, octets % unit / (unit / 10))
 }
 
 /// What servers of a category are called in a sentence.
@@ -391,8 +434,8 @@ mod tests {
             (2199, "2.1 kB"),
             (999_999, "999.9 kB"),
             (1_000_000, "1.0 MB"),
-            (7_000_000_000_000_000, "7000.0 TB"),
-            (u64::MAX, "18446744.0 TB"),
+            (7_000_000_000_000_000, "7.0 PB"),
+            (u64::MAX, "18.4 EB"),
         ] {
             assert_eq!(size(octets), text);
         }

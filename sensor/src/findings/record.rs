@@ -114,9 +114,11 @@ pub(super) struct Octets {
 
 impl Record {
     /// Takes a sighting. Returns whether the verdict may have changed.
+    ///
+    /// What counts is the time at which the name was used: a question without an answer is told of
+    /// seconds later.
     pub(super) fn sighting(
         &mut self,
-        at: Timestamp,
         sighting: &Sighting,
         class: Class,
         manner: Manner,
@@ -124,6 +126,7 @@ impl Record {
     ) -> bool {
         let before = (self.all_track.signals, self.direct_track.signals);
         let observation = &sighting.observation;
+        let at = observation.at;
         let in_dns = is_dns(observation.source);
         let reach = sighting.reach;
         self.sources[observation.source as usize] += 1;

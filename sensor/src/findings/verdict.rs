@@ -292,6 +292,8 @@ mod tests {
             (E::WebEmbed, C::Telemetry, Reported, Verdict::EmbedOnly),
             (E::SdkEmbed, C::Ads, Reported, Verdict::EmbedOnly),
             (E::Shared, C::Content, Reported, Verdict::EmbedOnly),
+            (E::Infra, C::Infra, Reported, Verdict::None),
+            (E::Mixed, C::Infra, Reported, Verdict::Contact),
             (E::Mixed, C::Script, Reported, Verdict::Contact),
             (E::Client, C::Api, Documented, Verdict::Contact),
             (E::ServerApi, C::ServerApi, Reported, Verdict::Contact),

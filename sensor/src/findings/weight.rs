@@ -76,6 +76,7 @@ impl Weight {
             (E::WebEmbed | E::SdkEmbed | E::Shared, _) => Self::Embed,
             (E::Infra, _) => Self::Nothing,
             (E::App | E::AppLikely | E::Device, C::Infra) => Self::Behind,
+            (E::Mixed, C::Infra) => Self::Mixed,
             (_, C::Infra) => Self::Nothing,
             (E::Download, _) | (_, C::Download) => Self::Download,
             (_, C::ServiceUse) if founded == Founded::Well => match signature.evidence {

@@ -9,6 +9,8 @@ use super::*;
 use crate::names::{Name, Transport};
 use crate::visibility::Unnamed;
 
+mod borders;
+
 pub(super) const HOST: &str = "10.1.1.7";
 pub(super) const OTHER: &str = "10.1.1.8";
 pub(super) const RESOLVER: &str = "10.1.0.53";
@@ -285,11 +287,12 @@ fn an_endpoint_with_the_product_is_installed_and_active() {
         finding.grounds,
         [
             "four independent kinds of traffic: update, telemetry, licensing and connectivity",
-            "exchanged 10.0 kB with update servers",
-            "asked for update servers 4 times (s00.upd.kaspersky.com and 3 more)",
-            "asked for telemetry servers twice (dc1-st.ksn.kaspersky-labs.com and 1 more)",
-            "asked for licensing servers once (activation-v2.kaspersky.com)",
-            "asked for time and connectivity checks once (touch.kaspersky.com)",
+            "exchanged data for update, telemetry, licensing and connectivity: 16.8 kB sent, \
+             3.2 kB received",
+            "contacted update servers 4 times (s00.upd.kaspersky.com and 3 more)",
+            "contacted telemetry servers twice (dc1-st.ksn.kaspersky-labs.com and 1 more)",
+            "contacted licensing servers once (activation-v2.kaspersky.com)",
+            "contacted time and connectivity checks once (touch.kaspersky.com)",
         ]
     );
     assert_eq!((finding.sent, finding.received), (8 * 2100, 8 * 400));
@@ -319,7 +322,7 @@ fn a_product_is_named_by_what_bears_the_verdict() {
         .uses(HOST, "safekids.kaspersky.com")
         .uses(HOST, "mdr.ksn.kaspersky-labs.com");
     let products: Vec<_> = story.findings().into_iter().map(|it| it.products).collect();
-    assert_eq!(products, [["Managed Detection and Response"]]);
+    assert_eq!(products, [["Kaspersky Managed Detection and Response"]]);
 }
 
 #[test]
@@ -363,7 +366,7 @@ fn pages_alone_are_none_and_the_grounds_say_so() {
         story.grounds(HOST, "kaspersky"),
         [
             "only web pages of the vendor were read",
-            "asked for web pages twice (support.kaspersky.com and 1 more)",
+            "contacted web pages twice (support.kaspersky.com and 1 more)",
         ]
     );
 }
@@ -450,7 +453,7 @@ fn a_fetched_tool_is_a_contact() {
         story.grounds(HOST, "kaspersky"),
         [
             "installer fetched, which is not yet an installation",
-            "asked for installers and tools once (devbuilds.s.kaspersky-labs.com)",
+            "contacted installers and tools once (devbuilds.s.kaspersky-labs.com)",
         ]
     );
 }
