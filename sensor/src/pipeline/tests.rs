@@ -11,7 +11,7 @@ use crate::detection::{Notice, What};
 use crate::frame::{Frame, LinkType, Run};
 use crate::names::tls::builder::Hello;
 use crate::time::Timestamp;
-use crate::visibility::Visibility;
+use crate::visibility::{Unnamed, Visibility};
 use crate::worker::Report;
 
 #[test]
@@ -107,6 +107,18 @@ fn noise_holds_no_name() {
     scene.udp(5, 40_000, &[0xc0; 1200]);
     scene.udp(5, 40_000, &[0x12; 40]);
     assert_eq!(scene.names(), [""; 0]);
+}
+
+#[test]
+fn a_connection_to_the_port_of_encrypted_dns_is_told_as_that() {
+    let mut scene = Scene::default();
+    scene.push(
+        builder([10, 0, 0, 1], [192, 0, 2, 7]).udp(40_000, 853),
+        &[0x12; 40],
+    );
+    let unnamed = scene.seen(0).visibility.unnamed;
+    assert_eq!(unnamed[1][Unnamed::EncryptedDns as usize], 1);
+    assert_eq!(unnamed.as_flattened().iter().sum::<u64>(), 1);
 }
 
 #[test]

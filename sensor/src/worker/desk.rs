@@ -14,7 +14,7 @@ use crate::host::Address;
 use crate::names::tls::Ech;
 use crate::names::{Name, Observation, Source, Transport};
 use crate::time::Timestamp;
-use crate::visibility::Visibility;
+use crate::visibility::{Unnamed, Visibility};
 
 /// Everything of a worker but its flows, so that a flow can be changed and reported at once.
 #[derive(Debug)]
@@ -125,8 +125,11 @@ impl Desk {
         if flow.is_dns() {
             return;
         }
-        self.visibility.connection(transport, flow.named);
         let (client, server) = flow.ends();
+        if flow.named.is_err() && server.port == ENCRYPTED_DNS_PORT {
+            flow.named = Err(Unnamed::EncryptedDns);
+        }
+        self.visibility.connection(transport, flow.named);
         let [sent, received] = flow.sent_received();
         let what = What::Connection(Connection {
             opened: flow.opened,
@@ -238,6 +241,9 @@ impl Roles {
         known.insert(host)
     }
 }
+
+/// The port of DNS over TLS (RFC 7858) and over QUIC (RFC 9250).
+const ENCRYPTED_DNS_PORT: u16 = 853;
 
 /// Hosts with a role that one worker remembers.
 const MAX_ROLES: usize = 4096;

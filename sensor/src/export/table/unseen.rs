@@ -97,10 +97,10 @@ fn encrypted(text: &mut String, snapshot: &Snapshot) {
         .map(|it| it[Unnamed::EncryptedDns as usize])
         .sum();
     let line = match encrypted_dns {
-        0 => "no connection to a known resolver was encrypted".to_owned(),
-        1 => "1 connection to a resolver, whose questions cannot be read".to_owned(),
+        0 => "none without a name on port 853; DNS over HTTPS counts as any other TLS".to_owned(),
+        1 => "1 connection to port 853, whose questions cannot be read".to_owned(),
         count => format!(
-            "{} connections to resolvers, whose questions cannot be read",
+            "{} connections to port 853, whose questions cannot be read",
             human_count(count)
         ),
     };
