@@ -40,7 +40,7 @@ pub fn may_begin_server_hello(payload: &[u8]) -> bool {
 /// `prefix` starts at the first octet of the TCP stream and grows from call to call; no state is
 /// kept between calls. Messages may lie in records in any way. The names are the common names of
 /// the subject that look like host names, then the `dNSName` entries of the subject alternative
-/// name (RFC 5280 section 4.2.1.6): each once, [`MAX_NAMES`] at most, wildcards as they stand.
+/// name (RFC 5280 section 4.2.1.6): each once, 64 at most, wildcards as they stand.
 ///
 /// No names at all means that none can be read: the stream negotiates TLS 1.3, resumes a session,
 /// goes on without a certificate, or its certificate has no names or is not one. That is told as
