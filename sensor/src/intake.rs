@@ -122,6 +122,11 @@ impl Intake {
         self.hand_over_orphans(outlet);
     }
 
+    /// Moves packet time to `at` while no frame comes, so that waiting comes to its end.
+    pub fn idle(&mut self, at: Timestamp, outlet: &mut impl Outlet) {
+        self.pass_time(at, self.number.saturating_sub(1), outlet);
+    }
+
     /// Hands over what triage still holds, at the end of the input.
     pub fn finish(&mut self, outlet: &mut impl Outlet) {
         self.triage.finish();
@@ -170,10 +175,15 @@ impl Intake {
         &mut self.triage
     }
 
-    /// Moves packet time, and gives every worker a tick when it enters a new span.
     fn advance(&mut self, at: Timestamp, outlet: &mut impl Outlet) {
         self.counts.first = self.counts.first.or(Some(at));
         self.counts.last = Some(at);
+        self.pass_time(at, self.number, outlet);
+    }
+
+    /// Moves packet time, and gives every worker a tick when it enters a new span; `number` is that
+    /// of the frame that did it.
+    fn pass_time(&mut self, at: Timestamp, number: u64, outlet: &mut impl Outlet) {
         if at <= self.newest {
             return;
         }
@@ -183,7 +193,7 @@ impl Intake {
             self.span = Some(span);
             self.decoder.tick(at);
             for worker in 0..outlet.workers() {
-                outlet.batch(worker).push_tick(span, self.number, at);
+                outlet.batch(worker).push_tick(span, number, at);
             }
         }
     }
