@@ -2,7 +2,8 @@
 
 CARGO ?= cargo
 DEMO := sensor/tests/demo/demo.pcap.gz
-CAPTURES ?= ../shared/captures
+# A folder with captures whose names are known, and the program that compares: see `make accuracy`.
+CAPTURES ?= $(firstword $(wildcard ../*/captures))
 
 .PHONY: help setup setup-test build demo test lint accuracy bench
 
@@ -30,8 +31,8 @@ lint: setup-test
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --quiet
 
 accuracy: build ## Compare with captures whose names are known, where they are
-	@test -f $(CAPTURES)/judge.py || { echo "no captures at $(CAPTURES): set CAPTURES="; exit 1; }
-	python3 $(CAPTURES)/judge.py --sensor target/release/phonehome
+	@test -f "$(CAPTURES)/judge.py" || { echo "make accuracy: set CAPTURES= to a folder with judge.py"; exit 1; }
+	python3 "$(CAPTURES)/judge.py" --sensor target/release/phonehome
 
 bench: build ## Compare speed and memory with peers
 	$(CARGO) run --locked --release -p phonehome-bench

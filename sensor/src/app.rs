@@ -108,7 +108,7 @@ pub enum ReadError {
     #[error(transparent)]
     Replay(#[from] ReplayError),
     /// A thread cannot be started.
-    #[error("cannot start a thread: {0}")]
+    #[error("cannot start a thread")]
     Thread(#[from] std::io::Error),
 }
 

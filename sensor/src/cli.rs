@@ -131,7 +131,7 @@ impl Watch {
         };
         loaded
             .map(Arc::new)
-            .map_err(|it| Failure::usage(signatures::with_cause(&it)))
+            .map_err(|it| Failure::usage(with_cause(&it)))
     }
 }
 
@@ -141,6 +141,11 @@ impl Failure {
             message: error.to_string(),
             code: FAILED,
         }
+    }
+
+    /// A failure that something below caused.
+    fn caused(error: impl std::error::Error) -> Self {
+        Self::failed(with_cause(&error))
     }
 
     fn usage(error: impl std::fmt::Display) -> Self {
@@ -172,6 +177,14 @@ fn stdout_takes_colour() -> bool {
 /// Says something on standard error.
 fn tell(message: impl std::fmt::Display) {
     let _ = writeln!(std::io::stderr(), "phonehome: {message}");
+}
+
+/// An error with what caused it.
+fn with_cause(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
 }
 
 /// Exit code: failed, or part of the input could not be read.

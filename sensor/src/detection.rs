@@ -123,6 +123,8 @@ pub enum What {
     Resolution(Resolution),
     /// A connection is over.
     Connection(Connection),
+    /// A host was asked in DNS. Roles are told at least once: by each worker that learns of them.
+    Asked(Address),
     /// A host answered DNS queries of another host.
     Resolver(Address),
     /// A host took an HTTP CONNECT or an absolute URI from another host.

@@ -1,25 +1,90 @@
 //! Findings: what a host is held to have of a vendor, with a verdict and its grounds.
+//!
+//! In come [notices](crate::detection::Notice), out go [`Finding`]s when asked for, and a [`Change`]
+//! when a finding opens or its verdict climbs. [`Book`] folds all sightings of a host and a vendor
+//! into one record of bounded size. Nothing here knows the time or the network: what was not
+//! noticed did not happen, and silence is judged elsewhere.
+//!
+//! # Whose sightings count
+//!
+//! Only those of a client inside the home networks, for only what a host opens itself says something
+//! about it. A host that answers DNS asks for others: of its sightings only those with a connection
+//! are its own. A host that takes CONNECT or absolute URIs both asks and connects for others: none
+//! is its own, and the client's leg carries the finding. Roles may be learned after the fact, so
+//! sightings are kept apart by side and a role takes effect on all of them, past ones too. A host
+//! that was asked in DNS but not seen to answer is a suspect: its questions change no verdict that
+//! is told to others until a connection confirms it, but they do stand in its finding.
+//!
+//! A connection without a readable name is put down to the flagged name that its server's address
+//! was answered for ([`crate::resolved`]): to this client, which counts in full, or to another only,
+//! which is a contact and never more. A connection with a name that no signature claims is put down
+//! to nothing, since addresses of content delivery networks are shared.
+//!
+//! # The ladder
+//!
+//! Presence is judged apart from transfer: a product behind a firewall that asks and is refused is as
+//! installed as any. What a sighting is worth follows from its signature's evidence class, category
+//! and confidence; *well founded* is anything better than inferred.
+//!
+//! | verdict | what it takes |
+//! |---|---|
+//! | `none` | pages of the vendor that a person reads: `public-web`, and `mixed` of category `web` |
+//! | `embed-only` | what other companies' pages and apps load: `web-embed`, `sdk-embed`, `shared` |
+//! | `contact` | `mixed`, `client`, `server-api`, `download`; one kind of `app-likely` or `device-or-*`; anything unverified; a name that leads by CNAME to servers of products; an address that only another host was answered |
+//! | `embedded` | `oem`, and no well-founded `app` or `device` |
+//! | `likely` | one kind of well-founded `app` or `device`; inferred `app` or `device` of any number; `service-use`; `app-likely` of two kinds, or on three days, or asked twice; `device-or-*` of two kinds |
+//! | `installed` | well-founded `app` or `device`, and: a second kind, or asked twice, or steady |
+//! | `installed-active` | `installed`, and payload went both ways with `app` or `device` names |
+//! | `manager` | apart: a management server, which no name on the wire tells; never given by [`Book`] |
+//!
+//! - A *kind* is a group of categories that are independent of the others: update; telemetry,
+//!   reputation and crash dumps; licensing; connectivity and certificates; management; push and
+//!   messages; configuration; device cloud and dynamic DNS; peer-to-peer; app interfaces; risk
+//!   control; VPN; name resolution; discovery. Accounts, pages, scripts, content and advertising are
+//!   no kind: persons make such traffic too.
+//! - *Asked twice*: the same name asked at the system's resolver and at a public one within 100 ms.
+//! - *Steady*: in at least four different hours of each of three days.
+//! - Inferred `app` rows are the rest of a zone that only products use. Such a name makes a finding
+//!   `likely`, and may be the second kind beside a well-founded one; alone it never is more.
+//! - `device-or-sdk` alone stays a contact whatever its kinds: one kit in one app has several.
+//! - An embedded engine uses the vendor's servers too, so `oem` accounts for all that is less than
+//!   well-founded `app` or `device`. That is the one sighting that can lower a verdict, and it
+//!   lowers it from `likely` to `embedded` only.
+//! - `infra` and the CNAME targets of products say nothing by themselves; names of category `infra`
+//!   that hosts use too are `mixed`.
+//!
+//! In plain words: however many web pages are read, nothing climbs above `embed-only`; without
+//! well-founded evidence of a product nothing climbs above `likely`; and volume never counts, only
+//! what is different in kind. A verdict is a function of which signals were seen, not of their
+//! order or number, so taking one away lowers it by what that one was worth and never flips it.
 
 use serde::Serialize;
 
-use phonehome_signatures::{Category, VendorId};
+use phonehome_signatures::{Category, SignatureId, VendorId};
 
+use crate::detection::Reach;
 use crate::host::Address;
-use crate::names::Name;
+use crate::names::{Endpoint, Name, Source, Transport};
 use crate::time::Timestamp;
 
 mod book;
 mod grounds;
 mod record;
-pub mod verdict;
+mod rhythm;
+mod roles;
+mod tally;
+mod verdict;
+mod weight;
 
-pub use book::{Book, Limits, Tally};
+pub use book::Book;
+pub use tally::Tally;
 
 /// How sure it is that the host has something of the vendor. The order is that of severity.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Only web sites, or parts of other companies' web pages and apps.
+    /// Only web sites of the vendor.
+    #[default]
     None,
     /// Only pixels, scripts or kits of the vendor inside other companies' pages and apps.
     EmbedOnly,
@@ -68,29 +133,41 @@ pub struct Finding {
     pub names: Vec<(Name, String)>,
 }
 
-/// A finding that has opened, or whose verdict has climbed.
-#[derive(Clone, Debug, PartialEq)]
+/// A finding opened, or its verdict climbed.
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Change {
-    /// Capture time of the newest sighting at that moment.
+    /// Capture time at which it became known.
     pub at: Timestamp,
-    /// What happened to it.
+    /// Number of the frame that caused it.
+    pub number: u64,
+    /// The host inside.
+    pub host: Address,
+    /// The vendor.
+    pub vendor: VendorId,
+    /// What happened to the finding.
     pub kind: ChangeKind,
-    /// The verdict before.
+    /// The verdict that was told before.
     pub from: Verdict,
-    /// The finding as it is after the change.
-    pub finding: Finding,
+    /// The verdict as it is.
+    pub to: Verdict,
+    /// The contact that made the difference.
+    pub cause: Cause,
 }
 
 /// What can happen to a finding.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ChangeKind {
-    /// Something of the vendor was seen on the host for the first time.
+    /// The verdict is [`Verdict::Contact`] or more for the first time.
     Opened,
-    /// Its verdict has climbed.
+    /// The verdict of an open finding climbed.
     Strengthened,
 }
 
 impl ChangeKind {
+    /// All kinds.
+    pub const ALL: [Self; 2] = [Self::Opened, Self::Strengthened];
+
     /// The word for it in output and labels.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -99,4 +176,83 @@ impl ChangeKind {
             Self::Strengthened => "strengthened",
         }
     }
+}
+
+/// The contact behind a [`Change`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Cause {
+    /// The host's end.
+    pub client: Endpoint,
+    /// The other end; in DNS the resolver.
+    pub server: Endpoint,
+    /// What carried it; `None` for octets of a connection that is still open.
+    pub transport: Option<Transport>,
+    /// The signature that claims the name.
+    pub signature: SignatureId,
+    /// The name; if octets made the difference, a name of the signature that the host used.
+    /// `None` if there was no room to keep one.
+    pub name: Option<Name>,
+    /// Where the name was read; `None` for octets of a connection that is still open.
+    pub source: Option<Source>,
+    /// How far the exchange got.
+    pub reach: Reach,
+    /// Outermost VLAN id, where it is known.
+    pub vlan: Option<u16>,
+}
+
+/// Bounds of a [`Book`]. What comes when a collection is full is counted in [`Counts`].
+///
+/// A finding takes about 2 KiB of memory with the names and signatures of a usual product, and 8 KiB
+/// when both have their fill; an answer takes about 230 bytes for each of the two memories.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// Hosts that are known to be alive, and hosts with a role. When full, newcomers are refused.
+    pub hosts: usize,
+    /// Pairs of a host and a vendor. When full, newcomers are refused.
+    pub findings: usize,
+    /// Answers that are remembered, per client and network-wide each. When full, the one that was
+    /// given longest ago makes room.
+    pub resolutions: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            hosts: 250_000,
+            findings: 100_000,
+            resolutions: 262_144,
+        }
+    }
+}
+
+/// How many home hosts there are.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct HostsSeen {
+    /// Hosts that sent something, as far as notices tell.
+    pub alive: usize,
+    /// Hosts with at least one finding of [`Verdict::Contact`] or more.
+    pub with_finding: usize,
+    /// Hosts that answer DNS for others.
+    pub resolvers: usize,
+    /// Hosts that take HTTP requests for others.
+    pub proxies: usize,
+}
+
+/// What a [`Book`] left out. All counts only grow.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Counts {
+    /// Sightings and answers of clients outside the home networks.
+    pub outside: u64,
+    /// Times a host was not taken in.
+    pub hosts_refused: u64,
+    /// Sightings and octets without a record for want of room.
+    pub findings_refused: u64,
+    /// Answers that made room for others.
+    pub resolutions_evicted: u64,
+    /// Sightings whose name was not kept, for the record had its fill of others.
+    pub names_over: u64,
+    /// Sightings and octets not counted by signature, for the record had its fill of others.
+    pub signatures_over: u64,
+    /// Sightings and octets of signatures that the catalogue does not have.
+    pub signatures_unknown: u64,
 }

@@ -45,11 +45,13 @@ pub struct Flow {
     /// What named it, or why nothing has so far.
     pub named: Result<Source, Unnamed>,
     /// The newest claimed name: its signature, and the observation that is held back until it is
-    /// known how far the exchange got.
-    pub claim: Option<Claim>,
+    /// known how far the exchange got. Apart, as few flows have one and all are moved about.
+    pub claim: Option<Box<Claim>>,
     /// Whether the datagrams have proved to be DNS messages.
     pub dns: bool,
-    /// The newest name read from a request, so that a repeated one is told once.
+    /// Whether the names of the server's certificate have been told.
+    pub certified: bool,
+    /// The newest name, and where it was read, so that a repeated one is told once.
     pub last_name: Option<(Source, Name)>,
 }
 
@@ -115,6 +117,7 @@ impl Flow {
             named: Err(Unnamed::NoHello),
             claim: None,
             dns: false,
+            certified: false,
             last_name: None,
         }
     }

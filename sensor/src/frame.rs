@@ -79,6 +79,7 @@ impl Run {
     /// Adds a frame that lies at `start` in the buffer and is `len` octets long.
     ///
     /// A frame that does not lie within the buffer when it is read is given as empty.
+    #[inline]
     pub fn push(&mut self, at: Timestamp, link: LinkType, wire_len: u32, start: usize, len: usize) {
         self.entries.push(Entry {
             at,
@@ -120,8 +121,17 @@ impl Run {
         self.entries.get(number).map(|it| it.frame(&self.bytes))
     }
 
+    /// The frames in groups of `len`, the last group perhaps smaller.
+    pub fn groups(
+        &self,
+        len: usize,
+    ) -> impl Iterator<Item = impl ExactSizeIterator<Item = Frame<'_>> + Clone> {
+        let groups = self.entries.chunks(len.max(1));
+        groups.map(|group| group.iter().map(|it| it.frame(&self.bytes)))
+    }
+
     /// The frames, in the order in which they were added.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = Frame<'_>> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = Frame<'_>> + ExactSizeIterator {
         self.entries.iter().map(|it| it.frame(&self.bytes))
     }
 }
@@ -136,6 +146,7 @@ struct Entry {
 }
 
 impl Entry {
+    #[inline]
     fn frame(self, buffer: &[u8]) -> Frame<'_> {
         let end = self.start.saturating_add(self.len);
         let bytes = buffer.get(self.start..end).unwrap_or_default();

@@ -8,8 +8,9 @@
 use crate::batch::Batch;
 use crate::decode::walk::walk;
 use crate::decode::{DecodeCounts, Decoded, Decoder, Packet};
+use crate::flow::key::hash_of;
 use crate::flow::{FlowKey, Side, Skipped};
-use crate::frame::{LinkType, Run};
+use crate::frame::{Frame, LinkType, Run};
 use crate::time::Timestamp;
 use crate::triage::{Triage, tick_of};
 
@@ -57,12 +58,10 @@ pub struct IntakeCounts {
     pub last: Option<Timestamp>,
 }
 
-/// A packet with its flow.
+/// A packet with the hash of its flow. The flow's key is made of what passes only.
 struct Walked<'a> {
     packet: Packet<'a>,
-    key: FlowKey,
     hash: u64,
-    side: Side,
 }
 
 impl Intake {
@@ -81,35 +80,27 @@ impl Intake {
 
     /// Takes all frames of a run.
     pub fn take(&mut self, run: &Run, outlet: &mut impl Outlet) {
-        let mut start = 0;
-        while start < run.len() {
-            let end = (start + GROUP).min(run.len());
-            let mut group: [Option<Walked<'_>>; GROUP] = [const { None }; GROUP];
-            for (place, number) in group.iter_mut().zip(start..end) {
-                *place = run.frame(number).and_then(|it| Walked::of(walk(&it)?));
-                if let Some(walked) = place {
-                    self.triage.prefetch(walked.hash);
-                }
-            }
-            for (walked, number) in group.iter().zip(start..end) {
-                let Some(frame) = run.frame(number) else {
-                    continue;
-                };
-                self.counts.frames += 1;
+        self.counts.link = self.counts.link.or(run.frame(0).map(|it| it.link));
+        self.counts.first = self.counts.first.or(run.frame(0).map(|it| it.at));
+        self.counts.last = run.iter().next_back().map(|it| it.at).or(self.counts.last);
+        self.counts.frames += run.len() as u64;
+        // Made once: only places of the group at hand are read.
+        let mut group: [Option<Walked<'_>>; GROUP] = [const { None }; GROUP];
+        for frames in run.groups(GROUP) {
+            for (place, frame) in group.iter_mut().zip(frames.clone()) {
                 self.counts.octets += u64::from(frame.wire_len);
                 self.counts.truncated += u64::from(frame.wire_len as usize > frame.bytes.len());
-                self.advance(frame.at, outlet);
-                self.counts.link = self.counts.link.or(Some(frame.link));
+                *place = walk(&frame).and_then(Walked::of);
+                if let Some(walked) = place {
+                    self.triage.prefetch(walked.hash);
+                    self.decoder.counts_mut().walked(&frame, &walked.packet);
+                }
+            }
+            for (walked, frame) in group.iter().zip(frames) {
+                self.advance(frame.at, self.number, outlet);
                 let to = match walked {
-                    Some(walked) => {
-                        self.decoder.counts_mut().walked(&frame, &walked.packet);
-                        admit(&mut self.triage, walked, self.number, outlet)
-                    }
-                    None => match self.decoder.decode(&frame) {
-                        Decoded::Packet(packet) => Walked::of(packet)
-                            .and_then(|it| admit(&mut self.triage, &it, self.number, outlet)),
-                        Decoded::Held | Decoded::Skipped(_) | Decoded::Failed(_) => None,
-                    },
+                    Some(walked) => admit(&mut self.triage, walked, self.number, outlet),
+                    None => self.slow(&frame, outlet),
                 };
                 match to {
                     Some(worker) => self.counts.forwarded[worker] += 1,
@@ -117,14 +108,13 @@ impl Intake {
                 }
                 self.number += 1;
             }
-            start = end;
         }
         self.hand_over_orphans(outlet);
     }
 
     /// Moves packet time to `at` while no frame comes, so that waiting comes to its end.
     pub fn idle(&mut self, at: Timestamp, outlet: &mut impl Outlet) {
-        self.pass_time(at, self.number.saturating_sub(1), outlet);
+        self.advance(at, self.number.saturating_sub(1), outlet);
     }
 
     /// Hands over what triage still holds, at the end of the input.
@@ -175,26 +165,38 @@ impl Intake {
         &mut self.triage
     }
 
-    fn advance(&mut self, at: Timestamp, outlet: &mut impl Outlet) {
-        self.counts.first = self.counts.first.or(Some(at));
-        self.counts.last = Some(at);
-        self.pass_time(at, self.number, outlet);
+    /// Takes a frame that is not for the walk; gives the worker of its packet, if it passes.
+    #[cold]
+    #[inline(never)]
+    fn slow(&mut self, frame: &Frame<'_>, outlet: &mut impl Outlet) -> Option<usize> {
+        match self.decoder.decode(frame) {
+            Decoded::Packet(packet) => {
+                admit(&mut self.triage, &Walked::of(packet)?, self.number, outlet)
+            }
+            Decoded::Held | Decoded::Skipped(_) | Decoded::Failed(_) => None,
+        }
     }
 
     /// Moves packet time, and gives every worker a tick when it enters a new span; `number` is that
     /// of the frame that did it.
-    fn pass_time(&mut self, at: Timestamp, number: u64, outlet: &mut impl Outlet) {
+    #[inline]
+    fn advance(&mut self, at: Timestamp, number: u64, outlet: &mut impl Outlet) {
         if at <= self.newest {
             return;
         }
         self.newest = at;
         let span = tick_of(at);
         if self.span.is_none_or(|it| span > it) {
-            self.span = Some(span);
-            self.decoder.tick(at);
-            for worker in 0..outlet.workers() {
-                outlet.batch(worker).push_tick(span, number, at);
-            }
+            self.enter(span, number, at, outlet);
+        }
+    }
+
+    #[cold]
+    fn enter(&mut self, span: i64, number: u64, at: Timestamp, outlet: &mut impl Outlet) {
+        self.span = Some(span);
+        self.decoder.tick(at);
+        for worker in 0..outlet.workers() {
+            outlet.batch(worker).push_tick(span, number, at);
         }
     }
 
@@ -211,13 +213,8 @@ impl<'a> Walked<'a> {
     #[inline]
     fn of(packet: Packet<'a>) -> Option<Self> {
         let (transport, src, dst) = packet.ends()?;
-        let (key, side) = FlowKey::of(transport, src, dst);
-        Some(Self {
-            packet,
-            key,
-            hash: key.hash(),
-            side,
-        })
+        let hash = hash_of(transport, src, dst);
+        Some(Self { packet, hash })
     }
 }
 
@@ -229,16 +226,13 @@ fn admit(
     number: u64,
     outlet: &mut impl Outlet,
 ) -> Option<usize> {
-    let Walked {
-        packet,
-        key,
-        hash,
-        side,
-    } = walked;
-    let pass = triage.admit(packet, *hash, *side)?;
+    let Walked { packet, hash } = walked;
+    let (transport, src, dst) = packet.ends()?;
+    let pass = triage.admit(packet, *hash, Side::of(src, dst))?;
+    let (key, side) = FlowKey::of(transport, src, dst);
     let worker = worker_of(*hash, outlet.workers());
     let batch = outlet.batch(worker);
-    batch.push(number, packet, (*key, *hash, *side), pass);
+    batch.push(number, packet, (key, *hash, side), pass);
     if batch.is_full() {
         outlet.hand_over(worker, number, triage);
     }

@@ -1,195 +1,341 @@
-//! Which flagged names an address was recently answered for, per client and for all.
+//! Which flagged names an address was recently answered for.
 //!
-//! A connection without a readable name to such an address is attributed by it. Answers are
-//! remembered beyond their TTL, since programs hold on to addresses: see [`REMEMBERED`].
+//! In come the addresses that DNS gave for names that a signature claims; out goes, for a
+//! connection without a readable name, the name that its server's address was last answered for: to
+//! this very client, or failing that to any other. An answer is good for [`KEPT`] after it was
+//! given, whatever its TTL, because clients cling to addresses. What an address was answered for
+//! other than flagged names is not known here, which is why a connection with a name of its own is
+//! never looked up.
+//!
+//! Both memories are bounded by a number of entries; the one answered longest ago makes room.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
 use std::time::Duration;
 
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
+use foldhash::fast::RandomState;
+
 use phonehome_signatures::SignatureId;
 
+use crate::detection::Resolution;
 use crate::host::Address;
 use crate::names::Name;
 use crate::time::Timestamp;
 
-/// Flagged names by client and address, and by address alone.
+/// The recent answers, per client and network-wide.
 #[derive(Debug)]
 pub struct Resolved {
-    answers: HashMap<Asked, Answer, FixedState>,
-    /// Keys in the order of their newest answer; one that was answered anew stands in it twice.
-    order: VecDeque<(Timestamp, Asked)>,
-    limit: usize,
-    evicted: u64,
+    by_client: Recent<(Address, Address)>,
+    by_address: Recent<Address>,
 }
 
-/// Who was answered an address; nobody stands for anybody.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-struct Asked {
-    client: Option<Address>,
-    address: Address,
-}
-
-#[derive(Clone, Debug)]
-struct Answer {
-    at: Timestamp,
-    name: Name,
-    signature: SignatureId,
-}
-
-/// How well an address is tied to a name.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+/// How well an address is known to have been used for a name.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Grade {
-    /// Another client was answered it.
+    /// Only another client was answered the address for the name.
     SomeClient,
-    /// This client was answered it.
+    /// This client was answered the address for the name.
     ThisClient,
 }
 
+/// What an address was answered for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Answered {
+    /// The name that was asked for.
+    pub name: Name,
+    /// The signature that claims the name, or a CNAME target of it.
+    pub signature: SignatureId,
+    /// Who was told.
+    pub grade: Grade,
+}
+
 impl Resolved {
-    /// Remembers at most `limit` pairs of a client and an address, and as many addresses.
+    /// Makes an empty memory of at most `capacity` entries per client, and as many network-wide.
     #[must_use]
-    pub fn new(limit: usize) -> Self {
+    pub fn new(capacity: usize) -> Self {
         Self {
-            answers: HashMap::with_hasher(FixedState::with_seed(0)),
-            order: VecDeque::new(),
-            limit: limit.max(1).saturating_mul(2),
-            evicted: 0,
+            by_client: Recent::new(capacity),
+            by_address: Recent::new(capacity),
         }
     }
 
-    /// Takes an answer that a client was given for a flagged name.
-    pub fn answered(
-        &mut self,
-        at: Timestamp,
-        client: Address,
-        address: Address,
-        name: &Name,
-        signature: SignatureId,
-    ) {
-        for client in [Some(client), None] {
-            let asked = Asked { client, address };
-            self.answers.insert(
-                asked,
-                Answer {
-                    at,
-                    name: name.clone(),
-                    signature,
-                },
-            );
-            self.order.push_back((at, asked));
-        }
-        self.forget(at);
+    /// Remembers an answer given at `at`. Of two names for one address the later answer holds.
+    pub fn remember(&mut self, resolution: &Resolution, at: Timestamp) {
+        let key = (resolution.client, resolution.address);
+        self.by_client.remember(key, resolution, at);
+        self.by_address.remember(resolution.address, resolution, at);
     }
 
-    /// The flagged name that an address stands for, to a client at that time.
+    /// What `address` was answered for, for a connection that `client` opened at `at`.
+    ///
+    /// `None` if there was no answer yet at that time, or the last one is more than [`KEPT`] ago.
     #[must_use]
-    pub fn name(
-        &self,
-        at: Timestamp,
-        client: Address,
-        address: Address,
-    ) -> Option<(&Name, SignatureId, Grade)> {
-        let find = |client| {
-            let answer = self.answers.get(&Asked { client, address })?;
-            (at.since(answer.at) <= REMEMBERED).then_some(answer)
+    pub fn lookup(&self, client: Address, address: Address, at: Timestamp) -> Option<Answered> {
+        let own = self.by_client.lookup(&(client, address), at);
+        let (entry, grade) = match own {
+            Some(entry) => (entry, Grade::ThisClient),
+            None => (self.by_address.lookup(&address, at)?, Grade::SomeClient),
         };
-        let grade = |answer: &'_ Answer, grade| (answer.signature, grade);
-        if let Some(answer) = find(Some(client)) {
-            let (signature, grade) = grade(answer, Grade::ThisClient);
-            return Some((&answer.name, signature, grade));
-        }
-        let answer = find(None)?;
-        Some((&answer.name, answer.signature, Grade::SomeClient))
+        Some(Answered {
+            name: entry.name.clone(),
+            signature: entry.signature,
+            grade,
+        })
     }
 
-    /// Addresses that are remembered for some client.
+    /// Entries held, those per client and the network-wide ones together.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.answers.len()
+        self.by_client.entries.len() + self.by_address.entries.len()
     }
 
     /// Whether nothing is remembered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.answers.is_empty()
+        self.by_address.entries.is_empty()
     }
 
-    /// Answers that were forgotten before their time because there were too many.
+    /// Entries that made room for others, or that there was no room for at all.
     #[must_use]
     pub const fn evicted(&self) -> u64 {
-        self.evicted
-    }
-
-    fn forget(&mut self, now: Timestamp) {
-        while let Some((at, asked)) = self.order.front() {
-            let is_old = now.since(*at) > REMEMBERED;
-            let is_too_many = self.order.len() > self.limit;
-            if !is_old && !is_too_many {
-                return;
-            }
-            if self.answers.get(asked).is_some_and(|it| it.at == *at) {
-                self.answers.remove(asked);
-                self.evicted += u64::from(!is_old);
-            }
-            self.order.pop_front();
-        }
+        self.by_client.evicted + self.by_address.evicted
     }
 }
 
-/// How long an answer is remembered.
-pub const REMEMBERED: Duration = Duration::from_secs(3600);
+/// A bounded map that forgets the entry that was refreshed longest ago.
+#[derive(Debug)]
+struct Recent<K> {
+    entries: HashMap<K, Entry, RandomState>,
+    /// Every refresh in its order. Those that a later one outdates are skipped on the way out.
+    order: VecDeque<(K, u64)>,
+    capacity: usize,
+    next: u64,
+    evicted: u64,
+}
+
+/// An answer, and the time for which it was repeated.
+#[derive(Debug)]
+struct Entry {
+    name: Name,
+    signature: SignatureId,
+    first: Timestamp,
+    last: Timestamp,
+    /// Number of the newest refresh.
+    stamp: u64,
+}
+
+impl<K: Copy + Eq + Hash> Recent<K> {
+    fn new(capacity: usize) -> Self {
+        Self {
+            entries: HashMap::default(),
+            order: VecDeque::new(),
+            capacity,
+            next: 0,
+            evicted: 0,
+        }
+    }
+
+    fn remember(&mut self, key: K, resolution: &Resolution, at: Timestamp) {
+        let stamp = self.next;
+        self.next += 1;
+        if let Some(entry) = self.entries.get_mut(&key) {
+            entry.refresh(resolution, at);
+            entry.stamp = stamp;
+        } else {
+            if !self.make_room() {
+                return;
+            }
+            self.entries.insert(
+                key,
+                Entry {
+                    name: resolution.name.clone(),
+                    signature: resolution.signature,
+                    first: at,
+                    last: at,
+                    stamp,
+                },
+            );
+        }
+        self.order.push_back((key, stamp));
+        if self.order.len() > self.capacity.saturating_mul(2) {
+            let entries = &self.entries;
+            self.order
+                .retain(|(key, stamp)| entries.get(key).is_some_and(|it| it.stamp == *stamp));
+        }
+    }
+
+    /// Whether there is room for one more entry, after the oldest went if need be.
+    fn make_room(&mut self) -> bool {
+        if self.entries.len() < self.capacity {
+            return true;
+        }
+        self.evicted += 1;
+        while let Some((key, stamp)) = self.order.pop_front() {
+            if self.entries.get(&key).is_some_and(|it| it.stamp == stamp) {
+                self.entries.remove(&key);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn lookup(&self, key: &K, at: Timestamp) -> Option<&Entry> {
+        let entry = self.entries.get(key)?;
+        (entry.first <= at && at.since(entry.last) <= KEPT).then_some(entry)
+    }
+}
+
+impl Entry {
+    fn refresh(&mut self, resolution: &Resolution, at: Timestamp) {
+        let same = self.signature == resolution.signature && self.name == resolution.name;
+        if same && at.since(self.last) <= KEPT {
+            self.last = self.last.max(at);
+            return;
+        }
+        if !same {
+            self.name = resolution.name.clone();
+            self.signature = resolution.signature;
+        }
+        self.first = at;
+        self.last = at;
+    }
+}
+
+/// How long an answer is good for. Clients use addresses well beyond the TTL, most of all those
+/// that keep connections open; an hour is a usual bound of what resolvers and stubs hold on to.
+pub const KEPT: Duration = Duration::from_secs(3600);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const CLIENT: Address = Address::from_v4([10, 0, 0, 1]);
+    const OTHER: Address = Address::from_v4([10, 0, 0, 2]);
+    const SERVER: Address = Address::from_v4([192, 0, 2, 80]);
+
     fn at(secs: i64) -> Timestamp {
         Timestamp::from_secs_nanos(secs, 0)
     }
 
-    fn host(last: u8) -> Address {
-        Address::from_v4([10, 0, 0, last])
-    }
-
-    fn name() -> Name {
-        Name::from_text(b"s00.upd.example").unwrap()
-    }
-
-    #[test]
-    fn the_client_that_asked_is_told_from_others() {
-        let mut resolved = Resolved::new(10);
-        resolved.answered(at(0), host(1), host(200), &name(), SignatureId(7));
-        let grade = |client| {
-            resolved
-                .name(at(5), host(client), host(200))
-                .map(|it| (it.1, it.2))
-        };
-        assert_eq!(grade(1), Some((SignatureId(7), Grade::ThisClient)));
-        assert_eq!(grade(2), Some((SignatureId(7), Grade::SomeClient)));
-        assert_eq!(resolved.name(at(5), host(1), host(201)), None);
-    }
-
-    #[test]
-    fn an_answer_is_forgotten_after_an_hour_unless_it_comes_again() {
-        let mut resolved = Resolved::new(10);
-        resolved.answered(at(0), host(1), host(200), &name(), SignatureId(7));
-        resolved.answered(at(3000), host(1), host(200), &name(), SignatureId(7));
-        assert!(resolved.name(at(6600), host(1), host(200)).is_some());
-        assert!(resolved.name(at(6601), host(1), host(200)).is_none());
-        resolved.answered(at(9000), host(1), host(201), &name(), SignatureId(7));
-        assert_eq!((resolved.len(), resolved.evicted()), (2, 0));
-    }
-
-    #[test]
-    fn too_many_answers_push_out_the_oldest_and_are_counted() {
-        let mut resolved = Resolved::new(2);
-        for address in 1..=5 {
-            resolved.answered(at(0), host(1), host(address), &name(), SignatureId(7));
+    fn answer(client: Address, address: Address, name: &str) -> Resolution {
+        Resolution {
+            client,
+            name: Name::from_text(name.as_bytes()).unwrap(),
+            signature: SignatureId(7),
+            address,
         }
-        assert_eq!((resolved.len(), resolved.evicted()), (4, 6));
-        assert!(resolved.name(at(0), host(1), host(3)).is_none());
-        assert!(resolved.name(at(0), host(1), host(4)).is_some());
+    }
+
+    fn numbered(number: u32) -> Address {
+        Address::from_v4(number.to_be_bytes())
+    }
+
+    fn found(resolved: &Resolved, client: Address, secs: i64) -> Option<(String, Grade)> {
+        resolved
+            .lookup(client, SERVER, at(secs))
+            .map(|it| (it.name.to_string(), it.grade))
+    }
+
+    #[test]
+    fn the_client_that_asked_is_told_apart_from_any_other() {
+        let mut resolved = Resolved::new(8);
+        resolved.remember(&answer(CLIENT, SERVER, "a.example"), at(10));
+        let name = "a.example".to_owned();
+        assert_eq!(
+            found(&resolved, CLIENT, 11),
+            Some((name.clone(), Grade::ThisClient))
+        );
+        assert_eq!(found(&resolved, OTHER, 11), Some((name, Grade::SomeClient)));
+        assert_eq!(resolved.lookup(CLIENT, OTHER, at(11)), None);
+    }
+
+    #[test]
+    fn the_own_answer_goes_before_a_newer_one_of_another() {
+        let mut resolved = Resolved::new(8);
+        resolved.remember(&answer(CLIENT, SERVER, "mine.example"), at(10));
+        resolved.remember(&answer(OTHER, SERVER, "theirs.example"), at(20));
+        let (name, grade) = found(&resolved, CLIENT, 21).unwrap();
+        assert_eq!((name.as_str(), grade), ("mine.example", Grade::ThisClient));
+    }
+
+    #[test]
+    fn an_answer_is_good_for_an_hour() {
+        let mut resolved = Resolved::new(8);
+        resolved.remember(&answer(CLIENT, SERVER, "a.example"), at(10));
+        assert!(found(&resolved, CLIENT, 3610).is_some());
+        assert_eq!(found(&resolved, CLIENT, 3611), None);
+    }
+
+    #[test]
+    fn an_answer_says_nothing_of_connections_before_it() {
+        let mut resolved = Resolved::new(8);
+        resolved.remember(&answer(CLIENT, SERVER, "a.example"), at(10));
+        assert_eq!(found(&resolved, CLIENT, 9), None);
+    }
+
+    #[test]
+    fn a_repeated_answer_stays_good_for_connections_opened_since_the_first() {
+        let mut resolved = Resolved::new(8);
+        for secs in [0, 3000, 6000] {
+            resolved.remember(&answer(CLIENT, SERVER, "a.example"), at(secs));
+        }
+        assert!(found(&resolved, CLIENT, 1).is_some());
+        assert!(found(&resolved, CLIENT, 9600).is_some());
+        resolved.remember(&answer(CLIENT, SERVER, "a.example"), at(20_000));
+        assert_eq!(found(&resolved, CLIENT, 12_000), None);
+    }
+
+    #[test]
+    fn the_later_of_two_names_holds() {
+        let mut resolved = Resolved::new(8);
+        resolved.remember(&answer(CLIENT, SERVER, "a.example"), at(10));
+        resolved.remember(&answer(CLIENT, SERVER, "b.example"), at(20));
+        assert_eq!(found(&resolved, CLIENT, 30).unwrap().0, "b.example");
+    }
+
+    #[test]
+    fn the_entry_refreshed_longest_ago_makes_room() {
+        let mut resolved = Resolved::new(3);
+        for number in [1, 2, 3, 1, 4] {
+            resolved.remember(&answer(CLIENT, numbered(number), "a.example"), at(0));
+        }
+        let kept = |number| resolved.lookup(CLIENT, numbered(number), at(1)).is_some();
+        assert_eq!([1, 2, 3, 4].map(kept), [true, false, true, true]);
+        assert_eq!(resolved.evicted(), 2);
+    }
+
+    #[test]
+    fn memory_is_bounded_however_often_an_entry_is_refreshed() {
+        let mut resolved = Resolved::new(4);
+        for number in 0..1000 {
+            resolved.remember(&answer(CLIENT, numbered(number % 6), "a.example"), at(0));
+            resolved.remember(&answer(CLIENT, numbered(0), "a.example"), at(0));
+            assert!(resolved.by_client.entries.len() <= 4);
+            assert!(resolved.by_client.order.len() <= 8);
+        }
+    }
+
+    #[test]
+    fn without_capacity_nothing_is_remembered_and_that_is_counted() {
+        let mut resolved = Resolved::new(0);
+        resolved.remember(&answer(CLIENT, SERVER, "a.example"), at(0));
+        assert!(resolved.is_empty());
+        assert_eq!(resolved.len(), 0);
+        assert_eq!(resolved.evicted(), 2);
+    }
+
+    #[test]
+    fn the_same_answers_are_forgotten_in_every_run() {
+        let run = || {
+            let mut resolved = Resolved::new(50);
+            for step in 0..2000_u32 {
+                let number = step.wrapping_mul(2_654_435_761) % 90;
+                resolved.remember(&answer(CLIENT, numbered(number), "a.example"), at(0));
+            }
+            (0..90)
+                .map(|it| resolved.lookup(CLIENT, numbered(it), at(1)).is_some())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(run(), run());
     }
 }

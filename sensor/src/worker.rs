@@ -112,9 +112,9 @@ impl Worker {
 
     /// Ends all flows, as if the wire had gone silent; `number` is that of no frame.
     pub fn finish(&mut self, number: u64, at: Timestamp, told: &mut Vec<Told>) {
-        let mut over = Vec::new();
-        self.flows.drain(|it| over.push(it));
-        self.desk.close(over, number, at, i64::MAX);
+        let begin = self.desk.told.len();
+        self.flows.drain(|it| self.desk.time_out(it, number, at));
+        self.desk.close(begin, number, at, i64::MAX);
         told.append(&mut self.desk.told);
     }
 
@@ -194,9 +194,11 @@ impl Worker {
     fn tick(&mut self, span: i64, number: u64, at: Timestamp) {
         self.tick = Some(span);
         self.clock = self.clock.max(Some(at));
-        let mut over = Vec::new();
-        self.flows.expire(short(self.tick), |it| over.push(it));
-        self.desk.close(over, number, at, span);
+        let begin = self.desk.told.len();
+        self.flows.expire(short(self.tick), |it| {
+            self.desk.time_out(it, number, at);
+        });
+        self.desk.close(begin, number, at, span);
     }
 }
 

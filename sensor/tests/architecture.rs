@@ -39,7 +39,7 @@ const ARROWS: [(&str, &[&str]); 24] = [
         "intake",
         &["batch", "decode", "flow", "frame", "time", "triage"],
     ),
-    ("resolved", &["host", "names", "time"]),
+    ("resolved", &["detection", "host", "names", "time"]),
     (
         "findings",
         &["detection", "host", "names", "resolved", "time"],

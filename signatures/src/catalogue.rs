@@ -395,16 +395,24 @@ fn read_files(dir: &Path) -> Result<Vec<(String, String)>, LoadError> {
     Ok(files)
 }
 
-/// Orders ids so that `kl-h99` goes before `kl-h100`.
+/// Orders ids so that `kl-h99` goes before `kl-h100`, and `kl-h90-web` between the two.
 fn by_number(a: &str, b: &str) -> std::cmp::Ordering {
     let key = |id: &str| {
-        let letters = id.trim_end_matches(|c: char| c.is_ascii_digit()).len();
-        let (head, digits) = id.split_at(letters);
-        (
-            head.to_owned(),
-            digits.trim_start_matches('0').len(),
-            id.to_owned(),
-        )
+        let mut parts = Vec::new();
+        let mut rest = id;
+        while !rest.is_empty() {
+            let (text, after) = split_where(rest, |c| c.is_ascii_digit());
+            let (digits, after) = split_where(after, |c| !c.is_ascii_digit());
+            let number = digits.trim_start_matches('0').to_owned();
+            parts.push((text.to_owned(), number.len(), number));
+            rest = after;
+        }
+        (parts, id.to_owned())
     };
     key(a).cmp(&key(b))
+}
+
+/// Splits before the first character of a kind.
+fn split_where(text: &str, is_next: impl Fn(char) -> bool) -> (&str, &str) {
+    text.split_at(text.find(is_next).unwrap_or(text.len()))
 }

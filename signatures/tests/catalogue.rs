@@ -85,7 +85,7 @@ fn names_that_any_browser_asks_for_never_say_that_a_product_runs() {
         ("ru.fp.kaspersky-labs.com", Evidence::WebEmbed),
         ("content.kaspersky-labs.com", Evidence::WebEmbed),
         ("gc.kis.v2.scr.kaspersky-labs.com", Evidence::Mixed),
-        ("www.kaspersky.com", Evidence::Mixed),
+        ("www.kaspersky.com", Evidence::PublicWeb),
     ] {
         let id = catalogue.claim(name, Service::Tcp(443)).expect(name);
         assert_eq!(
@@ -221,6 +221,17 @@ fn facts_without_a_source_claim_nothing_and_are_listed() {
 }
 
 #[test]
+fn every_signature_of_the_packs_names_a_product() {
+    let catalogue = builtin();
+    let without = catalogue
+        .signatures()
+        .iter()
+        .filter(|it| it.product.is_none());
+    let without: Vec<&str> = without.map(|it| it.id.as_str()).collect();
+    assert_eq!(without, [""; 0]);
+}
+
+#[test]
 fn vendors_packs_and_signatures_are_in_the_order_of_their_ids() {
     let catalogue = builtin();
     let vendors: Vec<&str> = catalogue
@@ -246,6 +257,9 @@ fn vendors_packs_and_signatures_are_in_the_order_of_their_ids() {
         .collect();
     assert_eq!(of_kaspersky.first(), Some(&"kl-h01"));
     assert_eq!(of_kaspersky.last(), Some(&"kl-h113"));
+    let place = |id| of_kaspersky.iter().position(|it| *it == id);
+    let around = ["kl-h90", "kl-h90-web", "kl-h91", "kl-h99", "kl-h100"].map(place);
+    assert!(around.is_sorted() && around[0].is_some(), "{around:?}");
     assert!(
         catalogue
             .signatures()

@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use phonehome_signatures::Catalogue;
 
 use super::snapshot::{Input, snapshot};
-use crate::detection::{Notice, What};
+use crate::detection::{Notice, Sighting, What};
 use crate::export::{Snapshot, events};
 use crate::findings::{Book, Change, Limits};
 use crate::host::HomeNetworks;
@@ -113,15 +113,27 @@ impl Ledger {
         snapshot(&self.catalogue, &self.input, &self.counts, &self.book)
     }
 
+    /// Writes an event for a sighting of a home host.
+    fn tell_sighting(&mut self, sighting: &Sighting) {
+        if let Some(events) = &mut self.events
+            && self.home.contains(sighting.observation.client().address)
+        {
+            let started = sighting.observation.at;
+            let catalogue = &self.catalogue;
+            events.write(|line| events::write_sighting(line, catalogue, sighting, started));
+        }
+    }
+
     fn tell_changes(&mut self) {
         for change in self.changes.drain(..) {
             let Some(events) = &mut self.events else {
                 continue;
             };
+            let Some(finding) = self.book.finding(change.host, change.vendor) else {
+                continue;
+            };
             let (catalogue, kind) = (&self.catalogue, change.kind.as_str());
-            events.write(|line| {
-                events::write_change(line, catalogue, change.at, kind, &change.finding)
-            });
+            events.write(|line| events::write_change(line, catalogue, change.at, kind, &finding));
         }
     }
 
@@ -129,7 +141,7 @@ impl Ledger {
         let touched = self.book.take_touched();
         if let Some(shared) = &self.shared {
             for key in touched {
-                shared.inventory.put(key, self.book.finding(key));
+                shared.inventory.put(key, self.book.finding(key.1, key.0));
             }
             shared.view.store(Arc::new(self.without_findings()));
         }
@@ -138,23 +150,17 @@ impl Ledger {
 
 impl pipeline::Ledger for Ledger {
     fn take(&mut self, notice: &Notice) {
-        if let (Some(events), What::Sighting(sighting)) = (&mut self.events, &notice.what)
-            && self.home.contains(sighting.observation.client().address)
-        {
-            let started = sighting.observation.at;
-            let catalogue = &self.catalogue;
-            events.write(|line| events::write_sighting(line, catalogue, sighting, started));
+        if let What::Sighting(sighting) = &notice.what {
+            self.tell_sighting(sighting);
         }
-        self.book.take(notice, &mut self.changes);
+        if let Some(sighting) = self.book.take(notice, &mut self.changes) {
+            self.tell_sighting(&sighting);
+        }
         self.tell_changes();
     }
 
     fn count(&mut self, counts: &Counts) {
         self.counts = counts.clone();
-        if counts.finished {
-            self.book.finish(&mut self.changes);
-            self.tell_changes();
-        }
         self.publish();
     }
 

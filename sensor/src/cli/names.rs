@@ -37,7 +37,7 @@ pub(super) fn main(options: &Options) -> Ended {
         progress: false,
     };
     let damaged = app::read(&reading, &Arc::new(Catalogue::default()), &mut lines);
-    let damages = damaged.map_err(Failure::failed)?;
+    let damages = damaged.map_err(Failure::caused)?;
     match lines.finish() {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::failed(
             format!("cannot write to standard output: {error}"),

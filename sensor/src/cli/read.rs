@@ -52,7 +52,7 @@ pub(super) fn main(options: &Options) -> Ended {
     if let Some(path) = &options.events {
         ledger.write_events(Box::new(BufWriter::new(create(path)?)));
     }
-    let damages = app::read(&reading, &catalogue, &mut ledger).map_err(Failure::failed)?;
+    let damages = app::read(&reading, &catalogue, &mut ledger).map_err(Failure::caused)?;
     ledger
         .finish()
         .map_err(|it| cannot_write(options.events.as_ref(), &it))?;

@@ -68,7 +68,7 @@ pub(super) fn main(options: &Options) -> Ended {
     ledger.stop_when(move || asked.load(Ordering::Relaxed));
     let shared = ledger.share();
     let state = move || Arc::new(shared.snapshot());
-    let server = http::serve(&options.listen, Arc::new(state)).map_err(Failure::failed)?;
+    let server = http::serve(&options.listen, Arc::new(state)).map_err(Failure::caused)?;
     for address in server.local_addresses() {
         tell(format_args!(
             "serving on http://{address}/, metrics on http://{address}/metrics"
@@ -136,7 +136,7 @@ impl<'a> Feed<'a> {
                 names.len()
             )));
         }
-        let source = LiveSource::open(names).map_err(Failure::failed)?;
+        let source = LiveSource::open(names).map_err(Failure::caused)?;
         for name in names {
             tell(format_args!("listening on {name}"));
         }
@@ -160,7 +160,7 @@ impl<'a> Feed<'a> {
     fn run(self, catalogue: &Arc<Catalogue>, ledger: &mut Ledger) -> Ended {
         match self {
             Self::Files(reading) => {
-                let damages = app::read(&reading, catalogue, ledger).map_err(Failure::failed)?;
+                let damages = app::read(&reading, catalogue, ledger).map_err(Failure::caused)?;
                 let code = app::report_damages(&damages);
                 tell("the replay has ended; all of it is settled");
                 Ok(code)

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use phonehome_signatures::{Base, Catalogue, LoadError};
 
-use super::{Ended, Failure, Watch};
+use super::{Ended, Failure, Watch, with_cause};
 
 /// Options of `phonehome signatures`.
 #[derive(Args, Debug)]
@@ -83,12 +83,4 @@ fn list(catalogue: &Catalogue) -> String {
         }
     }
     text
-}
-
-/// An error with what caused it.
-pub(super) fn with_cause(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    }
 }

@@ -25,7 +25,7 @@ use crate::host::Address;
 /// Returns `None` for whatever else the frame holds, a datagram from or to one of [`TUNNEL_PORTS`]
 /// included.
 #[must_use]
-#[inline]
+#[inline(always)] // Else a packet is copied from return value to return value: 60 instructions.
 pub fn walk<'a>(frame: &Frame<'a>) -> Option<Packet<'a>> {
     let (vlan, version, octets) = match frame.link {
         LinkType::ETHERNET => ethernet(frame.bytes)?,
@@ -68,6 +68,7 @@ pub fn walk<'a>(frame: &Frame<'a>) -> Option<Packet<'a>> {
 }
 
 /// VLAN id, version by the EtherType, and what follows the header.
+#[inline]
 fn ethernet(octets: &[u8]) -> Option<(Option<u16>, u8, &[u8])> {
     let ([.., high, low], mut rest) = octets.split_first_chunk::<14>()?;
     let mut ether_type = u16::from_be_bytes([*high, *low]);
@@ -99,6 +100,7 @@ struct Ip<'a> {
 }
 
 /// Reads an IPv4 header (RFC 791 section 3.1) of a datagram that is not a fragment.
+#[inline]
 fn ipv4(octets: &[u8]) -> Option<Ip<'_>> {
     let (fixed, mut payload) = octets.split_first_chunk::<20>()?;
     let &[
@@ -146,6 +148,7 @@ fn ipv4(octets: &[u8]) -> Option<Ip<'_>> {
 }
 
 /// Reads an IPv6 header (RFC 8200 section 3).
+#[inline]
 fn ipv6(octets: &[u8]) -> Option<Ip<'_>> {
     let (&[version, _, _, _, len_high, len_low, protocol, _], rest) =
         octets.split_first_chunk::<8>()?;

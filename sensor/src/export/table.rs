@@ -1,13 +1,15 @@
 //! What `phonehome read` prints for people.
 //!
-//! A headline, the findings with their grounds, the hosts that only browse, and what could not be
+//! A headline, the findings with their grounds, what the verdicts mean, the hosts that only browse, and what could not be
 //! seen. The last part is always there: "none found" means nothing without it. Lines are at most
 //! [`WIDTH`] columns wide; text is broken between words, and columns are cut rather than broken.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::{Snapshot, human_count, human_octets, is_flagged, iso_seconds, verdict_word};
 use crate::findings::{Finding, Verdict};
+use crate::host::Address;
 
 pub(super) mod unseen;
 
@@ -59,6 +61,7 @@ pub fn text(snapshot: &Snapshot, style: Style) -> String {
         findings.into_iter().partition(|it| is_flagged(it.verdict));
     if !flagged.is_empty() {
         table(&mut text, snapshot, &flagged, style);
+        legend(&mut text, &flagged, style);
     }
     if !browsing.is_empty() {
         only_browsing(&mut text, snapshot, &browsing, style);
@@ -71,34 +74,68 @@ pub fn text(snapshot: &Snapshot, style: Style) -> String {
 fn headline(text: &mut String, snapshot: &Snapshot, style: Style) {
     let flagged = snapshot.flagged_hosts();
     let seen = snapshot.hosts_seen;
-    let seen_words = hosts(seen);
+    let all = hosts(seen);
+    let held = hosts_above_contact(snapshot);
     let (paint, line) = match flagged {
         0 => (
             Paint::Bold,
             match seen {
                 0 => "No host was seen.".to_owned(),
                 _ => format!(
-                    "None found: {seen_words} seen, none with software or a device of a flagged \
+                    "None found: {all} seen, none with software or a device of a flagged \
                      vendor."
                 ),
             },
         ),
-        1 => (
-            Paint::Alarm,
-            format!("1 of {seen_words} seen has software or a device of a flagged vendor."),
-        ),
-        _ => (
-            Paint::Alarm,
-            format!(
-                "{} of {seen_words} seen have software or devices of a flagged vendor.",
-                human_count(flagged as u64)
+        _ => match (held, flagged.saturating_sub(held)) {
+            (0, 1) => (
+                Paint::Notice,
+                format!("1 of {all} was in contact with a flagged vendor; nothing tells by what."),
             ),
-        ),
+            (0, contact) => (
+                Paint::Notice,
+                format!(
+                    "{} of {all} were in contact with a flagged vendor; nothing tells by what.",
+                    human_count(contact as u64)
+                ),
+            ),
+            (1, _) => (
+                Paint::Alarm,
+                format!("1 of {all} has or likely has software or a device of a flagged vendor."),
+            ),
+            _ => (
+                Paint::Alarm,
+                format!(
+                    "{} of {all} have or likely have software or devices of a flagged vendor.",
+                    human_count(held as u64)
+                ),
+            ),
+        },
     };
     let _ = writeln!(text, "{}", style.paint(paint, &line));
     if flagged == 0 {
         let _ = writeln!(text, "This holds only for what could be seen; see below.");
     }
+    let more = match (held, flagged.saturating_sub(held)) {
+        (0, _) | (_, 0) => return,
+        (_, 1) => "1 more was in contact with one; nothing tells by what.".to_owned(),
+        (_, more) => format!(
+            "{} more were in contact with one; nothing tells by what.",
+            human_count(more as u64)
+        ),
+    };
+    let _ = writeln!(text, "{more}");
+}
+
+/// Hosts with at least one finding that tells of more than a contact.
+fn hosts_above_contact(snapshot: &Snapshot) -> usize {
+    let hosts: BTreeSet<Address> = snapshot
+        .findings
+        .iter()
+        .filter(|it| it.verdict > Verdict::Contact)
+        .map(|it| it.host)
+        .collect();
+    hosts.len()
 }
 
 /// `1 host`, `41 hosts`.
@@ -164,6 +201,32 @@ fn table(text: &mut String, snapshot: &Snapshot, findings: &[&Finding], style: S
             let line = format!("      and {more} more");
             let _ = writeln!(text, "{}", style.paint(Paint::Dim, &line));
         }
+    }
+}
+
+/// What the verdicts in the table mean.
+fn legend(text: &mut String, findings: &[&Finding], style: Style) {
+    let verdicts: BTreeSet<Verdict> = findings.iter().map(|it| it.verdict).collect();
+    let _ = writeln!(text, "\n{}", style.paint(Paint::Bold, "VERDICTS"));
+    for verdict in verdicts.into_iter().rev() {
+        let first = format!("  {:<VERDICT$}  ", verdict_word(verdict));
+        let next = " ".repeat(first.chars().count());
+        paragraph(text, &first, &next, meaning(verdict));
+    }
+}
+
+const fn meaning(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Manager => "a management server of the vendor",
+        Verdict::InstalledActive => {
+            "a product or device of the vendor is there, and data went both ways"
+        }
+        Verdict::Installed => "a product or device of the vendor is there; no data came through",
+        Verdict::Likely => "a product, device or service of the vendor is probably in use",
+        Verdict::Embedded => "another company's product that contains the vendor's engine",
+        Verdict::Contact => "contacts that may have other reasons than a product or device",
+        Verdict::EmbedOnly => "only parts of the vendor in pages and apps of other companies",
+        Verdict::None => "only web sites of the vendor",
     }
 }
 
@@ -345,7 +408,7 @@ const VENDOR_SHORT: usize = 24;
 const MARGIN: usize = 14;
 
 /// Grounds shown of a finding.
-const GROUNDS: usize = 3;
+const GROUNDS: usize = 6;
 
 /// Hosts listed of those that only browse, for each vendor.
 const BROWSING: usize = 8;
@@ -370,6 +433,21 @@ mod tests {
         let mut snapshot = sample::snapshot();
         snapshot.findings.clear();
         sample::expect_golden("table-none.txt", &text(&snapshot, Style::Plain));
+    }
+
+    #[test]
+    fn a_host_that_was_only_in_contact_is_not_said_to_have_something() {
+        let mut snapshot = sample::snapshot();
+        snapshot
+            .findings
+            .retain(|it| it.verdict == Verdict::Contact);
+        let text = text(&snapshot, Style::Plain);
+        let first = text.lines().next().unwrap();
+        assert_eq!(
+            first,
+            "1 of 41 hosts was in contact with a flagged vendor; nothing tells by what."
+        );
+        assert!(!text.contains("likely has"));
     }
 
     #[test]

@@ -1,115 +1,69 @@
-//! The book of findings: folds what workers tell into one record a host and vendor.
+//! The book of findings: the one place that takes notices and gives verdicts.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
-use phonehome_signatures::{Catalogue, Category, SignatureId, VendorId};
+use foldhash::fast::RandomState;
 
-use super::record::{Record, Role};
-use super::{Change, ChangeKind, Finding, Verdict};
-use crate::detection::{Connection, Notice, Reach, Sighting, What};
+use phonehome_signatures::{Catalogue, Service, SignatureId, VendorId};
+
+use super::grounds::grounds;
+use super::record::{Octets, Record, Side};
+use super::roles::{Hosts, View};
+use super::tally::Tally;
+use super::verdict::Manner;
+use super::weight::Class;
+use super::{Cause, Change, ChangeKind, Counts, Finding, HostsSeen, Limits, Verdict};
+use crate::detection::{Connection, Notice, Reach, Resolution, Sighting, What};
 use crate::host::{Address, HomeNetworks};
-use crate::names::{Observation, Source};
+use crate::names::{Endpoint, Observation, Source};
 use crate::resolved::{Grade, Resolved};
 use crate::time::Timestamp;
 
-/// Folds notices into findings. The one writer of them.
+/// All findings, and what is needed to judge the next notice.
+///
+/// Notices are taken one by one in the order of their numbers. The verdicts are those that any
+/// other order gives, but for two things that are about order: a connection is only put down to
+/// answers that came before it, and what a full collection refuses depends on who came first.
 #[derive(Debug)]
 pub struct Book {
     catalogue: Arc<Catalogue>,
+    /// By [`SignatureId`].
+    classes: Vec<Class>,
     home: HomeNetworks,
     limits: Limits,
-    records: BTreeMap<(VendorId, Address), Record>,
-    hosts: HashMap<Address, Role, FixedState>,
     resolved: Resolved,
-    /// Records whose verdict may have changed, with the time from which a change may be told.
-    due: VecDeque<(Timestamp, (VendorId, Address))>,
-    /// Records that have changed since they were last asked for.
-    touched: BTreeSet<(VendorId, Address)>,
+    hosts: Hosts,
+    records: HashMap<(Address, VendorId), Record, RandomState>,
+    counts: Counts,
     tally: Tally,
+    /// Findings that have changed since they were last asked for.
+    touched: BTreeSet<(VendorId, Address)>,
 }
 
-/// Sizes of the book.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Limits {
-    /// Home hosts that are known at a time.
-    pub hosts: usize,
-    /// Findings, of whatever verdict.
-    pub findings: usize,
-    /// Pairs of a client and an address whose flagged name is remembered.
-    pub resolved: usize,
-}
-
-/// Sightings of home hosts counted three ways; the sums of a vendor are equal.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Tally {
-    /// By what the traffic is for.
-    pub by_category: BTreeMap<(VendorId, Category), u64>,
-    /// By where the name was read.
-    pub by_source: BTreeMap<(VendorId, Source), u64>,
-    /// By how far the exchange got.
-    pub by_reach: BTreeMap<(VendorId, Reach), u64>,
-    /// Octets sent and received, by what the traffic is for.
-    pub octets: BTreeMap<(VendorId, Category), [u64; 2]>,
-    /// Newest sighting.
-    pub last_seen: BTreeMap<VendorId, Timestamp>,
-    /// Changes told of.
-    pub changes: BTreeMap<(VendorId, ChangeKind), u64>,
-    /// Sightings whose client is outside the home networks; they count nowhere else.
-    pub outside: u64,
-    /// Hosts and findings that there was no room for.
-    pub turned_away: u64,
+/// Where and when something became known that may change a verdict.
+struct Moment<'n> {
+    notice: &'n Notice,
+    host: Address,
+    class: Class,
 }
 
 impl Book {
-    /// An empty book.
+    /// Makes an empty book.
     #[must_use]
     pub fn new(catalogue: Arc<Catalogue>, home: HomeNetworks, limits: Limits) -> Self {
         Self {
+            classes: catalogue.signatures().iter().map(Class::of).collect(),
             catalogue,
             home,
             limits,
-            records: BTreeMap::new(),
-            hosts: HashMap::with_hasher(FixedState::with_seed(0)),
-            resolved: Resolved::new(limits.resolved),
-            due: VecDeque::new(),
-            touched: BTreeSet::new(),
+            resolved: Resolved::new(limits.resolutions),
+            hosts: Hosts::new(limits.hosts),
+            records: HashMap::default(),
+            counts: Counts::default(),
             tally: Tally::default(),
+            touched: BTreeSet::new(),
         }
-    }
-
-    /// Takes the next notice; adds what changes by it to `changes`.
-    pub fn take(&mut self, notice: &Notice, changes: &mut Vec<Change>) {
-        let at = notice.at;
-        match &notice.what {
-            What::Observation(_) => {}
-            What::Sighting(sighting) => self.sighting(at, sighting, false),
-            What::Resolution(it) => {
-                self.resolved
-                    .answered(at, it.client, it.address, &it.name, it.signature);
-            }
-            What::Connection(connection) => self.connection(at, connection),
-            What::Resolver(host) => self.role(*host, |it| it.is_resolver = true),
-            What::Proxy(host) => self.role(*host, |it| it.is_proxy = true),
-        }
-        self.tell_due(at, changes);
-    }
-
-    /// Tells of all changes that are waiting, at the end of the input.
-    pub fn finish(&mut self, changes: &mut Vec<Change>) {
-        self.tell_due(Timestamp::MAX, changes);
-    }
-
-    /// All findings, in order of vendor and host.
-    #[must_use]
-    pub fn findings(&self) -> Vec<Finding> {
-        self.records
-            .keys()
-            .filter_map(|it| self.finding(*it))
-            .collect()
     }
 
     /// The keys of findings that have changed since this was last called, in order.
@@ -117,18 +71,134 @@ impl Book {
         std::mem::take(&mut self.touched)
     }
 
-    /// The finding on a host and a vendor.
-    #[must_use]
-    pub fn finding(&self, key: (VendorId, Address)) -> Option<Finding> {
-        self.records
-            .get(&key)?
-            .finding(&self.catalogue, key, self.role_of(key.1))
+    /// Takes a notice, and appends the change that it makes, if any.
+    ///
+    /// Gives the sighting that the book makes itself: of a connection without a name, to an address
+    /// that was answered for a flagged one.
+    pub fn take(&mut self, notice: &Notice, changes: &mut Vec<Change>) -> Option<Sighting> {
+        let mut correlated = None;
+        let change = match &notice.what {
+            What::Observation(observation) => {
+                self.observation(observation);
+                None
+            }
+            What::Sighting(sighting) => {
+                self.observation(&sighting.observation);
+                let manner = match sighting.via {
+                    Some(_) => Manner::Via,
+                    None => Manner::Named,
+                };
+                self.sighting(notice, sighting, manner)
+            }
+            What::Resolution(resolution) => {
+                self.resolution(resolution, notice.at);
+                None
+            }
+            What::Connection(connection) => self.connection(notice, connection, &mut correlated),
+            What::Asked(host) => {
+                if self.is_home(*host) {
+                    self.hosts.asked(*host);
+                }
+                None
+            }
+            What::Resolver(host) => {
+                if self.home.contains(*host) {
+                    self.hosts.seen(*host);
+                    self.hosts.resolver(*host);
+                    self.touch(*host);
+                }
+                None
+            }
+            What::Proxy(host) => {
+                if self.home.contains(*host) {
+                    self.hosts.proxy(*host);
+                    self.touch(*host);
+                }
+                None
+            }
+        };
+        if let Some(change) = &change {
+            *self
+                .tally
+                .changes
+                .entry((change.vendor, change.kind))
+                .or_default() += 1;
+        }
+        changes.extend(change);
+        correlated
     }
 
-    /// Home hosts that opened a connection, or have a finding.
+    /// All findings that something is to be said of, by vendor, the worst first, then by host.
+    ///
+    /// Those with [`Verdict::None`] and [`Verdict::EmbedOnly`] are among them. A host without any
+    /// sighting of its own, such as a resolver that only asks for others, is not.
     #[must_use]
-    pub fn hosts(&self) -> u64 {
-        self.hosts.len() as u64
+    pub fn findings(&self) -> Vec<Finding> {
+        let mut findings: Vec<Finding> = self
+            .records
+            .keys()
+            .filter_map(|(host, vendor)| self.finding(*host, *vendor))
+            .collect();
+        findings.sort_unstable_by(|a, b| {
+            (a.vendor, b.verdict, a.host).cmp(&(b.vendor, a.verdict, b.host))
+        });
+        findings
+    }
+
+    /// The finding of one host and one vendor.
+    #[must_use]
+    pub fn finding(&self, host: Address, vendor: VendorId) -> Option<Finding> {
+        let record = self.records.get(&(host, vendor))?;
+        let view = self.hosts.view(host);
+        let signals = record.track(view)?.signals;
+        let verdict = record.verdict(view);
+        let (first_seen, last_seen) = span(record, view)?;
+
+        let mut names: Vec<_> = record
+            .names
+            .iter()
+            .filter(|it| view == View::All || it.direct > 0)
+            .filter_map(|it| {
+                let signature = self.catalogue.signature(it.signature)?;
+                Some((it.name.clone(), signature.id.clone()))
+            })
+            .collect();
+        names.sort_unstable_by(|a, b| (a.0.as_str(), &a.1).cmp(&(b.0.as_str(), &b.1)));
+        Some(Finding {
+            host,
+            vendor,
+            verdict,
+            grounds: grounds(record, view, verdict, |it| self.class(it)),
+            products: self.products(record, view, verdict),
+            categories: signals.categories().collect(),
+            first_seen,
+            last_seen,
+            contacts: contacts(record, view),
+            sources: sources(record, view),
+            sent: record.sent,
+            received: record.received,
+            names,
+        })
+    }
+
+    /// How many home hosts were seen on the wire, and how many of them have a finding.
+    #[must_use]
+    pub fn hosts(&self) -> HostsSeen {
+        let with_finding: HashSet<Address, RandomState> = self
+            .records
+            .iter()
+            .filter(|((host, _), record)| {
+                record.verdict(self.hosts.view(*host)) >= Verdict::Contact
+            })
+            .map(|((host, _), _)| *host)
+            .collect();
+        let (resolvers, proxies) = self.hosts.with_roles();
+        HostsSeen {
+            alive: self.hosts.alive(),
+            with_finding: with_finding.len(),
+            resolvers,
+            proxies,
+        }
     }
 
     /// Sightings counted by vendor.
@@ -143,176 +213,334 @@ impl Book {
         &self.resolved
     }
 
-    fn sighting(&mut self, at: Timestamp, sighting: &Sighting, is_borrowed: bool) {
-        let host = sighting.observation.client().address;
-        let Some(signature) = self.catalogue.signature(sighting.signature) else {
-            return;
-        };
-        let (vendor, category) = (signature.vendor, signature.category);
-        if !self.home.contains(host) {
-            self.tally.outside += 1;
-            return;
-        }
-        let source = sighting.observation.source;
-        *self
-            .tally
-            .by_category
-            .entry((vendor, category))
-            .or_default() += 1;
-        *self.tally.by_source.entry((vendor, source)).or_default() += 1;
-        *self
-            .tally
-            .by_reach
-            .entry((vendor, sighting.reach))
-            .or_default() += 1;
-        let newest = self.tally.last_seen.entry(vendor).or_insert(Timestamp::MIN);
-        *newest = sighting.observation.at.max(*newest);
-        let key = (vendor, host);
-        let is_full = self.records.len() >= self.limits.findings;
-        if !self.see(host) || (is_full && !self.records.contains_key(&key)) {
-            self.tally.turned_away += 1;
-            return;
-        }
-        self.touched.insert(key);
-        let record = self.records.entry(key).or_insert_with(|| Record::new(at));
-        if record.add(sighting, is_borrowed) {
-            // A question may be one that the host asks for others: that shows when it answers.
-            let is_question = matches!(source, Source::DnsQuery | Source::DnsAnswer);
-            self.due
-                .push_back((if is_question { at.after(PATIENCE) } else { at }, key));
+    /// What was left out, and why.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts {
+            hosts_refused: self.hosts.refused(),
+            resolutions_evicted: self.resolved.evicted(),
+            ..self.counts
         }
     }
 
-    fn connection(&mut self, at: Timestamp, connection: &Connection) {
+    /// Takes note of who is alive, and of who is asked in DNS.
+    fn observation(&mut self, observation: &Observation) {
+        if self.is_home(observation.src.address) {
+            self.hosts.seen(observation.src.address);
+        }
+        let server = observation.server().address;
+        if observation.source == Source::DnsQuery && self.is_home(server) {
+            self.hosts.asked(server);
+        }
+    }
+
+    fn sighting(&mut self, notice: &Notice, sighting: &Sighting, manner: Manner) -> Option<Change> {
+        let observation = &sighting.observation;
+        let host = observation.client().address;
+        if !self.is_home(host) {
+            self.counts.outside += 1;
+            return None;
+        }
+        let class = self.known_class(sighting.signature)?;
+        self.tally.sighting(sighting, class);
+        let record = record(
+            &mut self.records,
+            (host, class.vendor),
+            self.limits,
+            &mut self.counts,
+        )?;
+        self.touched.insert((class.vendor, host));
+        if !record.sighting(sighting, class, manner, &mut self.counts) {
+            return None;
+        }
+        let moment = Moment {
+            notice,
+            host,
+            class,
+        };
+        self.change(&moment, || Cause {
+            client: observation.client(),
+            server: observation.server(),
+            transport: Some(observation.transport),
+            signature: sighting.signature,
+            name: Some(observation.name.clone()),
+            source: Some(observation.source),
+            reach: sighting.reach,
+            vlan: observation.vlan,
+        })
+    }
+
+    /// Remembers what an address was answered for. An address inside is not one of the vendor's: a
+    /// sinkhole has it, and so has all else that the sinkhole's host serves.
+    fn resolution(&mut self, resolution: &Resolution, at: Timestamp) {
+        let address = resolution.address;
+        if !self.is_home(resolution.client) {
+            self.counts.outside += 1;
+        } else if address.is_unicast()
+            && !address.to_ip().is_loopback()
+            && !self.home.contains(address)
+        {
+            self.resolved.remember(resolution, at);
+        }
+    }
+
+    fn connection(
+        &mut self,
+        notice: &Notice,
+        connection: &Connection,
+        correlated: &mut Option<Sighting>,
+    ) -> Option<Change> {
         let host = connection.client.address;
-        if !self.home.contains(host) || !self.see(host) {
-            return;
+        if self.is_home(host) {
+            self.hosts.seen(host);
         }
-        let octets = [connection.sent, connection.received];
-        if let Some(signature) = connection.signature {
-            return self.octets(at, host, signature, octets);
+        if connection.reach >= Reach::Connected && self.is_home(connection.server.address) {
+            self.hosts.seen(connection.server.address);
         }
-        if connection.named.is_ok() {
-            return;
+        match (connection.signature, connection.named) {
+            (Some(signature), named) => {
+                let octets = Octets {
+                    sent: connection.sent,
+                    received: connection.received,
+                    both_ways: connection.reach == Reach::Transferred,
+                };
+                self.octets(notice, connection.client, signature, octets, || Cause {
+                    client: connection.client,
+                    server: connection.server,
+                    transport: Some(connection.transport),
+                    signature,
+                    name: None,
+                    source: named.ok(),
+                    reach: connection.reach,
+                    vlan: None,
+                })
+            }
+            // A name of its own that no signature claims: the address is shared.
+            (None, Ok(_)) => None,
+            (None, Err(_)) => {
+                let (sighting, manner) = self.correlate(connection)?;
+                let change = self.unnamed(notice, connection, &sighting, manner);
+                *correlated = Some(sighting);
+                change
+            }
         }
-        let server = connection.server;
-        let Some((name, signature, grade)) =
-            self.resolved.name(connection.opened, host, server.address)
-        else {
-            return;
+    }
+
+    /// The sighting that a connection without a name is, by what its server's address was answered
+    /// for.
+    fn correlate(&self, connection: &Connection) -> Option<(Sighting, Manner)> {
+        let host = connection.client.address;
+        if !self.is_home(host) {
+            return None;
+        }
+        let address = connection.server.address;
+        let answered = self.resolved.lookup(host, address, connection.opened)?;
+        let claim = self.catalogue.claim(answered.name.as_str(), Service::Dns);
+        let manner = match answered.grade {
+            Grade::SomeClient => Manner::Elsewhere,
+            // The signature claims not the name, but where its CNAME chain led.
+            Grade::ThisClient if claim.is_none() => Manner::Via,
+            Grade::ThisClient => Manner::Named,
         };
-        let observation = Observation {
-            at: connection.opened,
-            source: Source::DnsCorrelated,
-            transport: connection.transport,
-            src: connection.client,
-            dst: server,
-            name: name.clone(),
-            vlan: None,
-            ech: None,
-        };
-        let reach = connection.reach;
         let sighting = Sighting {
-            observation,
-            signature,
+            observation: Observation {
+                at: connection.opened,
+                source: Source::DnsCorrelated,
+                transport: connection.transport,
+                src: connection.client,
+                dst: connection.server,
+                name: answered.name,
+                vlan: None,
+                ech: None,
+            },
+            signature: answered.signature,
             via: None,
-            reach,
+            reach: connection.reach,
         };
-        self.sighting(at, &sighting, grade == Grade::SomeClient);
-        self.octets(at, host, signature, octets);
+        Some((sighting, manner))
     }
 
-    fn octets(&mut self, at: Timestamp, host: Address, id: SignatureId, octets: [u64; 2]) {
-        let Some(signature) = self.catalogue.signature(id) else {
-            return;
+    fn unnamed(
+        &mut self,
+        notice: &Notice,
+        connection: &Connection,
+        sighting: &Sighting,
+        manner: Manner,
+    ) -> Option<Change> {
+        let change = self.sighting(notice, sighting, manner);
+        let signature = sighting.signature;
+        let class = self.class(signature)?;
+        let key = (connection.client.address, class.vendor);
+        if let Some(record) = self.records.get_mut(&key) {
+            let octets = Octets {
+                sent: connection.sent,
+                received: connection.received,
+                both_ways: false,
+            };
+            record.octets(notice.at, signature, class, octets, &mut self.counts);
+            self.tally.octets(class, octets);
+        }
+        change
+    }
+
+    fn octets(
+        &mut self,
+        notice: &Notice,
+        client: Endpoint,
+        signature: SignatureId,
+        octets: Octets,
+        cause: impl FnOnce() -> Cause,
+    ) -> Option<Change> {
+        let host = client.address;
+        if !self.is_home(host) {
+            return None;
+        }
+        let class = self.known_class(signature)?;
+        let record = record(
+            &mut self.records,
+            (host, class.vendor),
+            self.limits,
+            &mut self.counts,
+        )?;
+        self.tally.octets(class, octets);
+        self.touched.insert((class.vendor, host));
+        if !record.octets(notice.at, signature, class, octets, &mut self.counts) {
+            return None;
+        }
+        let moment = Moment {
+            notice,
+            host,
+            class,
         };
-        let [sent, received] = octets;
-        if let Some(record) = self.records.get_mut(&(signature.vendor, host)) {
-            record.add_octets(at, sent, received);
-            self.touched.insert((signature.vendor, host));
-            let sums = self
-                .tally
-                .octets
-                .entry((signature.vendor, signature.category))
-                .or_default();
-            *sums = [sums[0] + sent, sums[1] + received];
-        }
+        self.change(&moment, cause)
     }
 
-    fn role(&mut self, host: Address, learn: impl FnOnce(&mut Role)) {
-        if self.home.contains(host) && self.see(host) {
-            let role = self.hosts.entry(host).or_default();
-            let before = *role;
-            learn(role);
-            if *role != before {
-                let vendors = (0..)
-                    .zip(self.catalogue.vendors())
-                    .map(|(id, _)| VendorId(id));
-                let keys = vendors.map(|it| (it, host));
-                self.touched
-                    .extend(keys.filter(|it| self.records.contains_key(it)));
-            }
+    /// The change that a record whose signals changed makes, if its verdict climbed.
+    fn change(&mut self, moment: &Moment<'_>, cause: impl FnOnce() -> Cause) -> Option<Change> {
+        let view = self.hosts.cautious_view(moment.host);
+        let record = self.records.get_mut(&(moment.host, moment.class.vendor))?;
+        let (from, to) = (record.told, record.verdict(view));
+        if to <= from {
+            return None;
         }
+        record.told = to;
+        let kind = match (from >= Verdict::Contact, to >= Verdict::Contact) {
+            (_, false) => return None,
+            (false, true) => ChangeKind::Opened,
+            (true, true) => ChangeKind::Strengthened,
+        };
+        let mut cause = cause();
+        if cause.name.is_none() {
+            cause.name = record.name_of(cause.signature).cloned();
+        }
+        Some(Change {
+            at: moment.notice.at,
+            number: moment.notice.number,
+            host: moment.host,
+            vendor: moment.class.vendor,
+            kind,
+            from,
+            to,
+            cause,
+        })
     }
 
-    /// Remembers a home host; `false` if there is no room for it.
-    fn see(&mut self, host: Address) -> bool {
-        if self.hosts.contains_key(&host) {
-            return true;
-        }
-        let has_room = self.hosts.len() < self.limits.hosts;
-        if has_room {
-            self.hosts.insert(host, Role::default());
-        } else {
-            self.tally.turned_away += 1;
-        }
-        has_room
+    /// The products that the signatures which bear the verdict name.
+    fn products(&self, record: &Record, view: View, verdict: Verdict) -> Vec<String> {
+        let mut products: Vec<String> = record
+            .tallies
+            .iter()
+            .filter(|it| {
+                let direct: u32 = it
+                    .reached
+                    .iter()
+                    .fold(it.elsewhere, |sum, count| sum.saturating_add(*count));
+                direct > 0 || view == View::All && (it.asked > 0 || it.answered > 0)
+            })
+            .filter(|it| {
+                let class = self.class(it.signature);
+                class.is_some_and(|it| it.weight.bears(verdict))
+            })
+            .filter_map(|it| self.catalogue.signature(it.signature)?.product.clone())
+            .collect();
+        products.sort_unstable();
+        products.dedup();
+        products
     }
 
-    fn role_of(&self, host: Address) -> Role {
-        self.hosts.get(&host).copied().unwrap_or_default()
+    /// Takes note that what is said of a host may have changed for every vendor.
+    fn touch(&mut self, host: Address) {
+        let vendors = (0..)
+            .zip(self.catalogue.vendors())
+            .map(|(id, _)| VendorId(id));
+        let keys = vendors.filter(|it| self.records.contains_key(&(host, *it)));
+        self.touched.extend(keys.map(|it| (it, host)));
     }
 
-    fn tell_due(&mut self, now: Timestamp, changes: &mut Vec<Change>) {
-        while let Some((_, key)) = self.due.pop_front_if(|it| it.0 <= now) {
-            let role = self.role_of(key.1);
-            let Some(record) = self.records.get_mut(&key) else {
-                continue;
-            };
-            let verdict = record.verdict(&self.catalogue, role);
-            if verdict <= record.told || verdict < Verdict::Contact {
-                continue;
-            }
-            let from = std::mem::replace(&mut record.told, verdict);
-            let kind = if from < Verdict::Contact {
-                ChangeKind::Opened
-            } else {
-                ChangeKind::Strengthened
-            };
-            let Some(finding) = record.finding(&self.catalogue, key, role) else {
-                continue;
-            };
-            *self.tally.changes.entry((key.0, kind)).or_default() += 1;
-            changes.push(Change {
-                at: finding.last_seen,
-                kind,
-                from,
-                finding,
-            });
+    fn is_home(&self, address: Address) -> bool {
+        self.home.contains(address) && address.is_unicast()
+    }
+
+    fn class(&self, signature: SignatureId) -> Option<Class> {
+        self.classes.get(signature.0 as usize).copied()
+    }
+
+    /// The class of a signature; one that is not in the catalogue is counted.
+    fn known_class(&mut self, signature: SignatureId) -> Option<Class> {
+        let class = self.class(signature);
+        if class.is_none() {
+            self.counts.signatures_unknown += 1;
         }
+        class
     }
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            hosts: 250_000,
-            findings: 100_000,
-            resolved: 131_072,
-        }
+/// The record of a host and a vendor, which is made if there is room.
+fn record<'r>(
+    records: &'r mut HashMap<(Address, VendorId), Record, RandomState>,
+    key: (Address, VendorId),
+    limits: Limits,
+    counts: &mut Counts,
+) -> Option<&'r mut Record> {
+    if records.len() >= limits.findings && !records.contains_key(&key) {
+        counts.findings_refused += 1;
+        return None;
+    }
+    Some(records.entry(key).or_default())
+}
+
+fn span(record: &Record, view: View) -> Option<(Timestamp, Timestamp)> {
+    let direct = record.direct.span;
+    let dns = match view {
+        View::All => record.dns.span,
+        View::Direct | View::Nothing => None,
+    };
+    match (direct, dns) {
+        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+        (one, other) => one.or(other),
     }
 }
 
-/// How long a question waits before a change is told because of it, so that a resolver, which asks
-/// upstream before it answers, is known as one.
-const PATIENCE: Duration = Duration::from_secs(2);
+fn contacts(record: &Record, view: View) -> [u64; 5] {
+    let Side { mut contacts, .. } = record.direct;
+    if view == View::All {
+        for (sum, count) in contacts.iter_mut().zip(record.dns.contacts) {
+            *sum += count;
+        }
+    }
+    contacts
+}
+
+fn sources(record: &Record, view: View) -> [u64; 8] {
+    let mut sources = record.sources;
+    if view != View::All {
+        sources[Source::DnsQuery as usize] = 0;
+        sources[Source::DnsAnswer as usize] = 0;
+    }
+    sources
+}
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

@@ -1,279 +1,353 @@
-//! What is kept of a host and a vendor: counts, from which a finding is made when it is asked for.
+//! What is kept of one host and one vendor.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use phonehome_signatures::{Catalogue, Category, Evidence, Signature, SignatureId, VendorId};
+use phonehome_signatures::SignatureId;
 
-use super::grounds::grounds;
-use super::verdict::{Habits, Sign, verdict};
-use super::{Finding, Verdict};
+use super::rhythm::Rhythm;
+use super::roles::View;
+use super::verdict::{Manner, Signal, Signals, verdict};
+use super::weight::Class;
+use super::{Counts, Verdict};
 use crate::detection::{Reach, Sighting};
 use crate::host::Address;
 use crate::names::{Name, Source};
 use crate::time::Timestamp;
 
-/// Sightings of a host by the signatures of one vendor.
-#[derive(Clone, Debug)]
+/// The ledger's page of one host and one vendor, of bounded size.
+///
+/// Sightings in DNS and those with a connection are kept apart throughout, because a host may turn
+/// out later to ask in DNS for others.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Record {
-    /// Sightings by signature, apart for borrowed ones, and [`Reach`].
-    tallies: BTreeMap<(SignatureId, bool), [u64; 5]>,
+    /// Sightings in DNS, and those with a connection.
+    pub(super) dns: Side,
+    pub(super) direct: Side,
+    /// What all sightings say together, and what those with a connection say alone.
+    pub(super) all_track: Track,
+    pub(super) direct_track: Track,
     /// Sightings by [`Source`].
-    sources: [u64; 8],
-    names: BTreeMap<Name, (SignatureId, u64)>,
-    first_seen: Timestamp,
-    last_seen: Timestamp,
-    last_day: i64,
-    days: u32,
-    /// The newest question, to tell one asked twice.
-    question: Option<(Timestamp, Name, Address)>,
-    asks_twice: bool,
-    sent: u64,
-    received: u64,
-    /// Newest verdict that a change told of.
+    pub(super) sources: [u64; 8],
+    /// Payload octets that the host sent, retransmissions included.
+    pub(super) sent: u64,
+    /// Payload octets that the host received.
+    pub(super) received: u64,
+    /// By signature, in the order of the first use; at most [`MAX_SIGNATURES`].
+    pub(super) tallies: Vec<Tally>,
+    /// In the order of the first use; at most [`MAX_NAMES`].
+    pub(super) names: Vec<Used>,
+    /// Questions that may have a twin at another resolver; at most [`MAX_ASKS`].
+    asks: Vec<Ask>,
+    /// The highest verdict that was told to others.
     pub(super) told: Verdict,
 }
 
-/// Which sightings of a host count.
+/// Counts and times of the sightings of one side.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct Role {
-    /// It answers DNS for others: its questions are theirs.
-    pub(super) is_resolver: bool,
-    /// It connects for others: its connections are theirs, and so are its questions.
-    pub(super) is_proxy: bool,
+pub(super) struct Side {
+    /// First and newest time.
+    pub(super) span: Option<(Timestamp, Timestamp)>,
+    /// Sightings by [`Reach`].
+    pub(super) contacts: [u64; 5],
+}
+
+/// What sightings say.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Track {
+    pub(super) signals: Signals,
+    pub(super) rhythm: Rhythm,
+}
+
+/// Counts of one signature. They stop at their largest value.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Tally {
+    pub(super) signature: SignatureId,
+    /// Questions in DNS.
+    pub(super) asked: u32,
+    /// Answers in DNS, and those among them that said no.
+    pub(super) answered: u32,
+    pub(super) refused: u32,
+    /// Sightings with a connection by [`Reach`].
+    pub(super) reached: [u32; 5],
+    /// Connections to addresses that only another host was answered.
+    pub(super) elsewhere: u32,
+    pub(super) sent: u64,
+    pub(super) received: u64,
+}
+
+/// A name that the host used.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Used {
+    pub(super) name: Name,
+    pub(super) signature: SignatureId,
+    /// Sightings in DNS, and those with a connection.
+    pub(super) dns: u32,
+    pub(super) direct: u32,
+}
+
+/// A question in DNS.
+#[derive(Clone, Copy, Debug)]
+struct Ask {
+    /// Index of the name in [`Record::names`].
+    name: usize,
+    resolver: Resolver,
+    at: Timestamp,
+}
+
+/// What kind of resolver a question went to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Resolver {
+    /// One of [`PUBLIC_RESOLVERS`].
+    Public,
+    /// Any other: the one that the system was told to use.
+    System,
+}
+
+/// Payload octets of a connection that a signature claims, or of a part of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Octets {
+    pub(super) sent: u64,
+    pub(super) received: u64,
+    /// Whether payload is known to have gone both ways.
+    pub(super) both_ways: bool,
 }
 
 impl Record {
-    pub(super) fn new(at: Timestamp) -> Self {
-        Self {
-            tallies: BTreeMap::new(),
-            sources: [0; 8],
-            names: BTreeMap::new(),
-            first_seen: at,
-            last_seen: at,
-            last_day: i64::MIN,
-            days: 0,
-            question: None,
-            asks_twice: false,
-            sent: 0,
-            received: 0,
-            told: Verdict::None,
-        }
-    }
-
-    /// Counts a sighting; `true` if it can change the verdict.
-    pub(super) fn add(&mut self, sighting: &Sighting, is_borrowed: bool) -> bool {
+    /// Takes a sighting. Returns whether the verdict may have changed.
+    ///
+    /// What counts is the time at which the name was used: a question without an answer is told of
+    /// seconds later.
+    pub(super) fn sighting(
+        &mut self,
+        sighting: &Sighting,
+        class: Class,
+        manner: Manner,
+        counts: &mut Counts,
+    ) -> bool {
+        let before = (self.all_track.signals, self.direct_track.signals);
         let observation = &sighting.observation;
         let at = observation.at;
-        self.first_seen = self.first_seen.min(at);
-        self.last_seen = self.last_seen.max(at);
+        let in_dns = is_dns(observation.source);
+        let reach = sighting.reach;
         self.sources[observation.source as usize] += 1;
-        let mut is_news = self.note_day(at) | self.note_question(sighting);
-        if self.tallies.len() < MAX_TALLIES
-            || self
-                .tallies
-                .contains_key(&(sighting.signature, is_borrowed))
-        {
-            let tally = self
-                .tallies
-                .entry((sighting.signature, is_borrowed))
-                .or_default();
-            let count = &mut tally[sighting.reach as usize];
-            is_news |= *count == 0;
-            *count += 1;
-        }
-        if self.names.len() < MAX_NAMES || self.names.contains_key(&observation.name) {
-            let name = observation.name.clone();
-            self.names.entry(name).or_insert((sighting.signature, 0)).1 += 1;
-        }
-        is_news
-    }
+        let side = if in_dns {
+            &mut self.dns
+        } else {
+            &mut self.direct
+        };
+        side.touch(at);
+        side.contacts[reach as usize] += 1;
+        self.tally(sighting.signature, counts, |tally| {
+            let count = match observation.source {
+                _ if manner == Manner::Elsewhere => &mut tally.elsewhere,
+                Source::DnsQuery => &mut tally.asked,
+                Source::DnsAnswer => &mut tally.answered,
+                _ => &mut tally.reached[reach as usize],
+            };
+            *count = count.saturating_add(1);
+            if in_dns && reach == Reach::Refused {
+                tally.refused = tally.refused.saturating_add(1);
+            }
+        });
+        let name = self.name(sighting, in_dns, counts);
 
-    pub(super) fn add_octets(&mut self, at: Timestamp, sent: u64, received: u64) {
-        self.last_seen = self.last_seen.max(at);
-        self.sent += sent;
-        self.received += received;
-    }
-
-    /// The verdict on the host, from what counts in its role.
-    pub(super) fn verdict(&self, catalogue: &Catalogue, role: Role) -> Verdict {
-        verdict(&self.signs(catalogue, role), self.habits())
-    }
-
-    /// The finding, or `None` if nothing counts in the host's role.
-    pub(super) fn finding(
-        &self,
-        catalogue: &Catalogue,
-        (vendor, host): (VendorId, Address),
-        role: Role,
-    ) -> Option<Finding> {
-        let facts: Vec<Fact<'_>> = self.facts(catalogue, role).collect();
-        if facts.is_empty() {
-            return None;
-        }
-        let mut contacts = [0; 5];
-        for fact in &facts {
-            for (sum, count) in contacts.iter_mut().zip(fact.tally) {
-                *sum += count;
+        let mut tracks = tracks_of(&mut self.all_track, &mut self.direct_track, in_dns);
+        for track in tracks.iter_mut().flatten() {
+            track.signals.sighting(class, manner);
+            if manner != Manner::Elsewhere {
+                if reach == Reach::Transferred {
+                    track.signals.exchange(class);
+                }
+                track.contact(at, class);
             }
         }
-        let mut products: Vec<String> = facts
-            .iter()
-            .filter_map(|it| it.signature.product.clone())
-            .collect();
-        products.sort_unstable();
-        products.dedup();
-        let mut categories: Vec<Category> = facts.iter().map(|it| it.signature.category).collect();
-        categories.sort_unstable();
-        categories.dedup();
-        let mut sources = self.sources;
-        if role.is_resolver {
-            sources[Source::DnsQuery as usize] = 0;
-            sources[Source::DnsAnswer as usize] = 0;
+        if observation.source == Source::DnsQuery
+            && class.weight.is_of_products()
+            && let Some(name) = name
+        {
+            self.ask(at, name, observation.server().address);
         }
-        let counts = |id: SignatureId| facts.iter().any(|it| it.id == id);
-        let names = self
+        before != (self.all_track.signals, self.direct_track.signals)
+    }
+
+    /// Takes octets of a connection. Returns whether the verdict may have changed.
+    pub(super) fn octets(
+        &mut self,
+        at: Timestamp,
+        signature: SignatureId,
+        class: Class,
+        octets: Octets,
+        counts: &mut Counts,
+    ) -> bool {
+        let before = (self.all_track.signals, self.direct_track.signals);
+        self.sent = self.sent.saturating_add(octets.sent);
+        self.received = self.received.saturating_add(octets.received);
+        self.direct.touch(at);
+        self.tally(signature, counts, |tally| {
+            tally.sent = tally.sent.saturating_add(octets.sent);
+            tally.received = tally.received.saturating_add(octets.received);
+        });
+        for track in [&mut self.all_track, &mut self.direct_track] {
+            if octets.both_ways {
+                track.signals.exchange(class);
+                track.contact(at, class);
+            }
+        }
+        before != (self.all_track.signals, self.direct_track.signals)
+    }
+
+    /// What the sightings of a view say; `None` if they say nothing or there are none.
+    pub(super) fn track(&self, view: View) -> Option<&Track> {
+        let track = match view {
+            View::All => &self.all_track,
+            View::Direct => &self.direct_track,
+            View::Nothing => return None,
+        };
+        track.signals.is_any().then_some(track)
+    }
+
+    /// The verdict on the sightings of a view.
+    pub(super) fn verdict(&self, view: View) -> Verdict {
+        self.track(view)
+            .map_or(Verdict::None, |it| verdict(it.signals))
+    }
+
+    /// Any name that was used of the signature.
+    pub(super) fn name_of(&self, signature: SignatureId) -> Option<&Name> {
+        let used = self.names.iter().find(|it| it.signature == signature)?;
+        Some(&used.name)
+    }
+
+    fn tally(&mut self, signature: SignatureId, counts: &mut Counts, count: impl Fn(&mut Tally)) {
+        if let Some(tally) = self.tallies.iter_mut().find(|it| it.signature == signature) {
+            count(tally);
+        } else if self.tallies.len() < MAX_SIGNATURES {
+            let mut tally = Tally {
+                signature,
+                asked: 0,
+                answered: 0,
+                refused: 0,
+                reached: [0; 5],
+                elsewhere: 0,
+                sent: 0,
+                received: 0,
+            };
+            count(&mut tally);
+            self.tallies.push(tally);
+        } else {
+            counts.signatures_over += 1;
+        }
+    }
+
+    /// Counts the name of a sighting; its index, unless there was no room for it.
+    fn name(&mut self, sighting: &Sighting, in_dns: bool, counts: &mut Counts) -> Option<usize> {
+        let name = &sighting.observation.name;
+        let found = self
             .names
             .iter()
-            .filter(|(_, (id, _))| counts(*id))
-            .filter_map(|(name, (id, _))| {
-                Some((name.clone(), catalogue.signature(*id)?.id.clone()))
-            })
-            .collect();
-        Some(Finding {
-            host,
-            vendor,
-            verdict: self.verdict(catalogue, role),
-            grounds: grounds(&facts, self.habits(), (self.sent, self.received)),
-            products,
-            categories,
-            first_seen: self.first_seen,
-            last_seen: self.last_seen,
-            contacts,
-            sources,
-            sent: self.sent,
-            received: self.received,
-            names,
-        })
+            .position(|it| it.signature == sighting.signature && it.name == *name);
+        let index = match found {
+            Some(index) => index,
+            None if self.names.len() < MAX_NAMES => {
+                self.names.push(Used {
+                    name: name.clone(),
+                    signature: sighting.signature,
+                    dns: 0,
+                    direct: 0,
+                });
+                self.names.len() - 1
+            }
+            None => {
+                counts.names_over += 1;
+                return None;
+            }
+        };
+        let used = self.names.get_mut(index)?;
+        let count = if in_dns {
+            &mut used.dns
+        } else {
+            &mut used.direct
+        };
+        *count = count.saturating_add(1);
+        Some(index)
     }
 
-    fn habits(&self) -> Habits {
-        Habits {
-            asks_twice: self.asks_twice,
-            days: self.days,
+    /// Looks for the same question at a resolver of the other kind, nearly at the same time.
+    fn ask(&mut self, at: Timestamp, name: usize, server: Address) {
+        if self.all_track.signals.has(Signal::AskedTwice) {
+            return;
         }
-    }
-
-    fn signs(&self, catalogue: &Catalogue, role: Role) -> Vec<Sign> {
-        self.facts(catalogue, role).map(|it| it.sign()).collect()
-    }
-
-    fn facts<'c>(
-        &'c self,
-        catalogue: &'c Catalogue,
-        role: Role,
-    ) -> impl Iterator<Item = Fact<'c>> + use<'c> {
-        self.tallies
-            .iter()
-            .filter_map(move |((id, is_borrowed), tally)| {
-                let signature = catalogue.signature(*id)?;
-                let mut tally = *tally;
-                if role.is_resolver || role.is_proxy {
-                    tally[Reach::Asked as usize] = 0;
-                    tally[Reach::Refused as usize] = 0;
-                }
-                if role.is_proxy {
-                    tally = [0; 5];
-                }
-                let names = self
-                    .names
-                    .iter()
-                    .filter(|(_, it)| it.0 == *id)
-                    .map(|it| it.0)
-                    .collect();
-                let fact = Fact {
-                    id: *id,
-                    signature,
-                    tally,
-                    is_borrowed: *is_borrowed,
-                    names,
-                };
-                (tally != [0; 5]).then_some(fact)
-            })
-    }
-
-    fn note_day(&mut self, at: Timestamp) -> bool {
-        let day = at.as_nanos().div_euclid(DAY_NANOS);
-        if day <= self.last_day {
-            return false;
+        let resolver = if PUBLIC_RESOLVERS.contains(&server) {
+            Resolver::Public
+        } else {
+            Resolver::System
+        };
+        let twin = self.asks.iter().any(|it| {
+            it.name == name
+                && it.resolver != resolver
+                && at.since(it.at).max(it.at.since(at)) <= TWIN_WITHIN
+        });
+        if twin {
+            self.all_track.signals.set(Signal::AskedTwice);
+            self.asks = Vec::new();
+            return;
         }
-        self.last_day = day;
-        self.days = self.days.saturating_add(1);
-        true
-    }
-
-    /// Whether this question shows for the first time that the host asks a public resolver along
-    /// with its own.
-    fn note_question(&mut self, sighting: &Sighting) -> bool {
-        let observation = &sighting.observation;
-        if self.asks_twice || observation.source != Source::DnsQuery {
-            return false;
+        if self.asks.len() >= MAX_ASKS
+            && let Some(oldest) = (0..self.asks.len()).min_by_key(|it| self.asks[*it].at)
+        {
+            self.asks.remove(oldest);
         }
-        let resolver = observation.server().address;
-        if let Some((at, name, other)) = &self.question {
-            let apart = observation.at.since(*at).max(at.since(observation.at));
-            let is_public = |it: Address| PUBLIC_RESOLVERS.contains(&it);
-            let differ = is_public(resolver) != is_public(*other);
-            self.asks_twice = differ && *name == observation.name && apart <= TWICE_WITHIN;
-        }
-        self.question = Some((observation.at, observation.name.clone(), resolver));
-        self.asks_twice
+        self.asks.push(Ask { name, resolver, at });
     }
 }
 
-/// What one signature claimed of the host.
-#[derive(Debug)]
-pub(super) struct Fact<'a> {
-    pub(super) id: SignatureId,
-    pub(super) signature: &'a Signature,
-    pub(super) tally: [u64; 5],
-    pub(super) is_borrowed: bool,
-    pub(super) names: Vec<&'a Name>,
+/// The tracks that a sighting belongs to.
+fn tracks_of<'r>(
+    all: &'r mut Track,
+    direct: &'r mut Track,
+    in_dns: bool,
+) -> [Option<&'r mut Track>; 2] {
+    [Some(all), (!in_dns).then_some(direct)]
 }
 
-impl Fact<'_> {
-    pub(super) fn sign(&self) -> Sign {
-        let Signature {
-            evidence, category, ..
-        } = *self.signature;
-        let transferred = self.tally[Reach::Transferred as usize] > 0;
-        Sign {
-            evidence,
-            category,
-            transferred,
-            is_borrowed: self.is_borrowed,
+impl Side {
+    fn touch(&mut self, at: Timestamp) {
+        let (first, last) = self.span.unwrap_or((at, at));
+        self.span = Some((first.min(at), last.max(at)));
+    }
+}
+
+impl Track {
+    /// Takes the time of a contact, if its rhythm says something.
+    fn contact(&mut self, at: Timestamp, class: Class) {
+        if !class.weight.is_of_products() || !self.rhythm.contact(at) {
+            return;
+        }
+        if self.rhythm.is_repeated() {
+            self.signals.set(Signal::Repeated);
+        }
+        if self.rhythm.is_steady() {
+            self.signals.set(Signal::Steady);
         }
     }
-
-    pub(super) fn evidence(&self) -> Evidence {
-        self.signature.evidence
-    }
 }
 
-/// Signatures that are counted apart for one host and vendor.
-const MAX_TALLIES: usize = 128;
+/// Whether a sighting of that source is one of DNS.
+pub(super) const fn is_dns(source: Source) -> bool {
+    matches!(source, Source::DnsQuery | Source::DnsAnswer)
+}
 
-/// Names that are kept of one host and vendor.
-const MAX_NAMES: usize = 32;
-
-/// A day, of packet time in UTC.
-const DAY_NANOS: i64 = 86_400_000_000_000;
-
-/// How near each other two questions for one name are asked to be one act.
-const TWICE_WITHIN: Duration = Duration::from_millis(100);
-
-/// Resolvers that products ask beside the system's own: the fallback list of Kaspersky's network
-/// settings pages (2021 to 2024).
+/// Signatures that are counted one by one for a host and a vendor. Packs have about as many; a
+/// host uses a dozen.
+pub(super) const MAX_SIGNATURES: usize = 64;
+/// Names that are kept for a host and a vendor.
+pub(super) const MAX_NAMES: usize = 32;
+/// Questions that are kept to find a twin; a resolver is asked for two or three types of a name.
+const MAX_ASKS: usize = 16;
+/// How close the two questions of a product are, which in captures come 6 to 7 ms after the first
+/// answer.
+const TWIN_WITHIN: Duration = Duration::from_millis(100);
+/// Public resolvers that products ask beside the system's, as vendors document them.
 const PUBLIC_RESOLVERS: [Address; 5] = [
     Address::from_v4([8, 8, 8, 8]),
     Address::from_v4([1, 1, 1, 1]),

@@ -23,6 +23,13 @@ pub enum Side {
 }
 
 impl Side {
+    /// The side of the sender of a packet.
+    #[inline]
+    #[must_use]
+    pub fn of(src: Endpoint, dst: Endpoint) -> Self {
+        if src <= dst { Self::Low } else { Self::High }
+    }
+
     /// 0 or 1, to index a pair.
     #[must_use]
     pub const fn index(self) -> usize {
@@ -41,27 +48,20 @@ impl Side {
 
 impl FlowKey {
     /// The key of a packet's flow, and the side that sent it.
+    #[inline]
     #[must_use]
     pub fn of(transport: Transport, src: Endpoint, dst: Endpoint) -> (Self, Side) {
-        if src <= dst {
-            (
-                Self {
-                    transport,
-                    low: src,
-                    high: dst,
-                },
-                Side::Low,
-            )
-        } else {
-            (
-                Self {
-                    transport,
-                    low: dst,
-                    high: src,
-                },
-                Side::High,
-            )
-        }
+        let side = Side::of(src, dst);
+        let (low, high) = match side {
+            Side::Low => (src, dst),
+            Side::High => (dst, src),
+        };
+        let key = Self {
+            transport,
+            low,
+            high,
+        };
+        (key, side)
     }
 
     /// The end point on that side.
@@ -78,22 +78,34 @@ impl FlowKey {
     /// It spreads flows over slots and workers. Who sends on purpose what collides in it costs the
     /// sensor time, not names: tables compare whole keys.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "halves of a number")]
     pub const fn hash(&self) -> u64 {
-        let low = self.low.address.as_bits();
-        let high = self.high.address.as_bits();
-        let ports =
-            (self.low.port as u64) << 32 | (self.high.port as u64) << 8 | self.transport as u64;
-        let first = mix(low as u64 ^ SEEDS[0], high as u64 ^ SEEDS[1]);
-        let second = mix(
-            (low >> 64) as u64 ^ SEEDS[2],
-            (high >> 64) as u64 ^ SEEDS[3],
-        );
-        mix(first ^ ports, second ^ SEEDS[0])
+        hash_of(self.transport, self.low, self.high)
     }
 }
 
+/// [`FlowKey::hash`] of the flow between two ends, in either order.
+///
+/// Triage needs the hash of every packet and the key of few. The ends are mixed apart and added, so
+/// that they need not be sorted: which of the two sorts first is a branch that is hard to foresee.
+#[inline]
+#[must_use]
+pub const fn hash_of(transport: Transport, one: Endpoint, other: Endpoint) -> u64 {
+    let ends = mix_end(one).wrapping_add(mix_end(other));
+    mix(ends ^ SEEDS[2], SEEDS[3] ^ transport as u64)
+}
+
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "halves of a number")]
+const fn mix_end(end: Endpoint) -> u64 {
+    let address = end.address.as_bits();
+    mix(
+        address as u64 ^ SEEDS[0],
+        (address >> 64) as u64 ^ end.port as u64 ^ SEEDS[1],
+    )
+}
+
 /// Multiplies to 128 bits and folds the halves.
+#[inline]
 #[expect(clippy::cast_possible_truncation, reason = "halves of a number")]
 const fn mix(a: u64, b: u64) -> u64 {
     let product = a as u128 * b as u128;

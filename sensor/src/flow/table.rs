@@ -8,7 +8,6 @@
 use std::time::Duration;
 
 use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 
 use crate::flow::{Flow, FlowKey};
 use crate::time::Timestamp;
@@ -63,10 +62,13 @@ impl FlowTable {
         }
     }
 
-    /// Asks for the memory of a flow's entry ahead of its use.
+    /// The place of the flow with that key, whose hash is given.
     pub fn find(&self, key: &FlowKey, hash: u64) -> Option<u32> {
         self.index
-            .find(hash, |&it| self.nodes[it as usize].flow.key == *key)
+            .find(hash, |&it| {
+                let node = &self.nodes[it as usize];
+                node.hash == hash && node.flow.key == *key
+            })
             .copied()
     }
 
@@ -80,7 +82,6 @@ impl FlowTable {
 
     /// Adds a flow that is not there yet. The table must not be full: see [`FlowTable::oldest`].
     pub fn insert(&mut self, flow: Flow, hash: u64, class: Class, tick: u32) -> u32 {
-        let key = flow.key;
         let node = Node {
             flow,
             hash,
@@ -100,13 +101,8 @@ impl FlowTable {
             }
         };
         let nodes = &self.nodes;
-        if let Entry::Vacant(vacant) = self.index.entry(
-            hash,
-            |&it| nodes[it as usize].flow.key == key && it != place,
-            |&it| nodes[it as usize].hash,
-        ) {
-            vacant.insert(place);
-        }
+        self.index
+            .insert_unique(hash, place, |&it| nodes[it as usize].hash);
         self.link(place);
         place
     }

@@ -45,13 +45,21 @@ pub struct Request {
 
 /// Whether the octets may be the beginning of a request: a method of 3 to 20 capital letters
 /// (`RPC_IN_DATA` and `VERSION-CONTROL` are methods too, the M-SEARCH of SSDP is not one), a space,
-/// and the first octet of a fitting target; or less, if the payload ends before.
+/// and the first octet of a fitting target; or less, if the payload ends before. Empty lines may
+/// stand before the method.
 ///
 /// Meant to be asked of any payload: it looks at one octet of most.
 #[inline]
 #[must_use]
 pub fn may_begin_request(payload: &[u8]) -> bool {
-    matches!(payload, [b'A'..=b'Z', ..]) && has_method_and_target(payload)
+    match payload {
+        [b'A'..=b'Z', ..] => has_method_and_target(payload),
+        [b'\r' | b'\n', ..] => {
+            let head = without_empty_lines(payload);
+            matches!(head, [b'A'..=b'Z', ..]) && has_method_and_target(head)
+        }
+        _ => false,
+    }
 }
 
 /// Reads the request head at the beginning of a client's stream.
@@ -294,8 +302,9 @@ mod tests {
         for head in [GET, CONNECT, b"\r\n\nGET / HTTP/1.0\nhost:a\n\n"] {
             for len in 0..head.len() {
                 assert_eq!(request(&head[..len]), Ok(Parse::Incomplete), "{len} octets");
-                let begin = without_empty_lines(&head[..len]);
-                assert!(begin.is_empty() || may_begin_request(begin), "{len} octets");
+                let begin = &head[..len];
+                let is_empty = without_empty_lines(begin).is_empty();
+                assert_eq!(may_begin_request(begin), !is_empty, "{len} octets");
             }
         }
     }
@@ -473,6 +482,8 @@ mod tests {
             b"CONNECT [::1]:443",
             b"GE",
             b"GET ",
+            b"\r\nGET /",
+            b"\n\r\n\nPOST /",
         ] {
             assert!(may_begin_request(begin), "{begin:?}");
         }
@@ -492,6 +503,10 @@ mod tests {
             b"M-SEARCH * HTTP/1.1",
             b"ABCDEFGHIJKLMNOPQRSTU /",
             b"ABCDEFGHIJKLMNOPQRSTUV",
+            b"\r\n",
+            b"\rGET /",
+            b"\r\n GET /",
+            b"\r\n\x16\x03\x01",
         ] {
             assert!(!may_begin_request(other), "{other:?}");
         }

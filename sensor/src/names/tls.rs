@@ -2,11 +2,12 @@
 //!
 //! [`client_hello`] reads the first octets of a client's TCP stream: it joins the handshake message
 //! out of its records (RFC 8446 section 5.1) and hands it to [`client_hello_message`], which QUIC
-//! calls with the octets of its CRYPTO stream. [`may_begin_client_hello`] and
-//! [`is_server_handshake`] look at the first six octets only.
+//! calls with the octets of its CRYPTO stream. [`server_names`] reads the names in the certificate
+//! of a server, which TLS 1.2 and older show in clear. [`may_begin_client_hello`],
+//! [`may_begin_server_hello`] and [`is_server_handshake`] look at the first six octets only.
 //!
 //! Not read: hellos in the format of SSL 2 (RFC 5246 appendix E.2), records of DTLS, and anything
-//! after the hello.
+//! after the ClientHello or after the first certificate.
 #![cfg_attr(
     not(test),
     warn(
@@ -23,8 +24,10 @@ use crate::reader::Reader;
 
 #[cfg(test)]
 pub(crate) mod builder;
+mod certificate;
 mod hello;
 
+pub use certificate::{MAX_FLIGHT, may_begin_server_hello, server_names};
 pub use hello::client_hello_message;
 
 /// What is kept of a ClientHello (RFC 8446 section 4.1.2).

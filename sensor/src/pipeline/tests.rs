@@ -373,7 +373,14 @@ impl Ledger for Seen {
             What::Connection(it) => self.connections.push(*it),
             _ => {}
         }
-        self.notices.push(notice.clone());
+        // Each worker tells of a role that it learns.
+        let is_role = matches!(
+            notice.what,
+            What::Asked(_) | What::Resolver(_) | What::Proxy(_)
+        );
+        if !is_role || self.notices.iter().all(|it| it.what != notice.what) {
+            self.notices.push(notice.clone());
+        }
     }
 
     fn count(&mut self, counts: &Counts) {

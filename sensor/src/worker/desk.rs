@@ -54,9 +54,14 @@ impl Desk {
         }
         flow.last_name = Some((source, name.clone()));
         let transport = flow.key.transport;
+        let server = if source.is_from_server() {
+            context.src
+        } else {
+            context.dst
+        };
         let service = match transport {
-            Transport::Tcp => Service::Tcp(context.dst.port),
-            Transport::Udp => Service::Udp(context.dst.port),
+            Transport::Tcp => Service::Tcp(server.port),
+            Transport::Udp => Service::Udp(server.port),
         };
         let claimed = self.catalogue.claim(name.as_str(), service);
         let observation = context.observation(source, transport, name, ech);
@@ -73,10 +78,10 @@ impl Desk {
             return;
         }
         self.release(flow, context.number, context.at);
-        flow.claim = Some(Claim {
+        flow.claim = Some(Box::new(Claim {
             signature,
             held: Some(observation),
-        });
+        }));
     }
 
     /// Counts an observation, and tells of it where all names are asked for.
@@ -137,6 +142,13 @@ impl Desk {
         self.tell(number, at, what);
     }
 
+    /// Tells once that a host is asked in DNS.
+    pub(super) fn asked(&mut self, host: Address, context: &Context) {
+        if Roles::is_new(&mut self.roles.asked, host) {
+            self.tell(context.number, context.at, What::Asked(host));
+        }
+    }
+
     /// Tells once that a host answers DNS for others.
     pub(super) fn resolver(&mut self, host: Address, context: &Context) {
         if Roles::is_new(&mut self.roles.resolvers, host) {
@@ -151,16 +163,18 @@ impl Desk {
         }
     }
 
-    /// Tells of flows and DNS exchanges that time has ended, in the order in which they began.
-    pub(super) fn close(&mut self, over: Vec<Flow>, number: u64, at: Timestamp, span: i64) {
-        let begin = self.told.len();
-        for flow in over {
-            let (first, since) = (self.told.len(), flow.opened_by);
-            self.end(flow, number, at);
-            for told in &mut self.told[first..] {
-                told.since = since;
-            }
+    /// Tells of a flow that time has ended; [`Desk::close`] puts it in its place.
+    pub(super) fn time_out(&mut self, flow: Flow, number: u64, at: Timestamp) {
+        let (first, since) = (self.told.len(), flow.opened_by);
+        self.end(flow, number, at);
+        for told in &mut self.told[first..] {
+            told.since = since;
         }
+    }
+
+    /// Tells of DNS exchanges that time has ended, and puts what was told from `begin` on into the
+    /// order in which flows and exchanges began.
+    pub(super) fn close(&mut self, begin: usize, number: u64, at: Timestamp, span: i64) {
         for (since, sighting) in self.pending.expire(span) {
             let notice = Notice {
                 number,
@@ -169,7 +183,8 @@ impl Desk {
             };
             self.told.push(Told { since, notice });
         }
-        self.told[begin..].sort_by_key(|it| it.since);
+        // Stable, and moves each notice once: they are large, and at the end there are many.
+        self.told[begin..].sort_by_cached_key(|it| it.since);
     }
 
     /// Tells of something that a packet shows.
@@ -210,6 +225,7 @@ impl Context {
 /// twice does no harm.
 #[derive(Debug, Default)]
 pub(super) struct Roles {
+    asked: BTreeSet<Address>,
     resolvers: BTreeSet<Address>,
     proxies: BTreeSet<Address>,
 }

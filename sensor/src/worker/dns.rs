@@ -93,6 +93,9 @@ impl Desk {
         transport: Transport,
         context: &Context,
     ) -> Option<bool> {
+        if is_conversation(context.src, context.dst) {
+            self.asked(context.dst.address, context);
+        }
         let mut any = false;
         let mut text = std::mem::take(&mut self.text);
         for question in message.questions() {

@@ -12,7 +12,7 @@ use crate::flow::table::Class;
 use crate::flow::{Flow, Side};
 use crate::names::http::{self, Request};
 use crate::names::tls::{self, ClientHello};
-use crate::names::{Malformed, Parse, Parsed, Source};
+use crate::names::{Malformed, Name, Parse, Parsed, Source, Transport};
 use crate::time::Timestamp;
 use crate::triage::may_begin_stream;
 use crate::visibility::{MessageResult, Protocol, Unnamed};
@@ -24,6 +24,8 @@ use super::desk::Desk;
 pub(super) enum Message {
     Hello(ClientHello),
     Request(Request),
+    /// Names of a server's certificate.
+    Certificate(Vec<Name>),
 }
 
 impl Worker {
@@ -177,8 +179,13 @@ impl Desk {
     }
 
     fn message(&mut self, flow: &mut Flow, side: Side, message: Message, context: &Context) {
-        flow.client = flow.client.or(Some(side));
+        let client = match &message {
+            Message::Hello(_) | Message::Request(_) => side,
+            Message::Certificate(_) => side.other(),
+        };
+        flow.client = flow.client.or(Some(client));
         match message {
+            Message::Certificate(names) => self.certificate(flow, names, context),
             Message::Hello(hello) => self.hello(flow, hello, context),
             Message::Request(request) => self.request(flow, request, context),
         }
@@ -194,6 +201,22 @@ impl Desk {
             None => self
                 .visibility
                 .message(Protocol::Tls, MessageResult::Nameless),
+        }
+    }
+
+    /// Names of a certificate: what the client asked for, if it has said so, counts before them.
+    fn certificate(&mut self, flow: &mut Flow, names: Vec<Name>, context: &Context) {
+        if std::mem::replace(&mut flow.certified, true) {
+            return;
+        }
+        let is_named = flow.named.is_ok();
+        for (number, name) in names.into_iter().enumerate() {
+            if number == 0 && !is_named {
+                self.name_flow(flow, Source::TlsCert, name, None, context);
+            } else {
+                let observation = context.observation(Source::TlsCert, Transport::Tcp, name, None);
+                self.observed(&observation, context.number);
+            }
         }
     }
 
@@ -304,6 +327,8 @@ fn whole_message(prefix: &[u8]) -> Parsed<Message> {
         tls::client_hello(prefix).map(|it| map(it, Message::Hello))
     } else if http::may_begin_request(prefix) {
         http::request(prefix).map(|it| map(it, Message::Request))
+    } else if tls::may_begin_server_hello(prefix) {
+        tls::server_names(prefix).map(|it| map(it, Message::Certificate))
     } else {
         Err(Malformed::at("first octet"))
     }
@@ -317,7 +342,7 @@ fn map<T, U>(parse: Parse<T>, wrap: impl FnOnce(T) -> U) -> Parse<U> {
 }
 
 fn protocol_of(prefix: &[u8]) -> Protocol {
-    if tls::may_begin_client_hello(prefix) {
+    if tls::may_begin_client_hello(prefix) || tls::may_begin_server_hello(prefix) {
         Protocol::Tls
     } else {
         Protocol::Http

@@ -1,0 +1,133 @@
+//! Programs that serve until they are told to end.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::PATIENCE;
+
+/// A running program, which is killed by its process id when it goes out of scope.
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Child,
+    /// The lines of its standard error.
+    lines: mpsc::Receiver<String>,
+}
+
+impl Server {
+    /// Starts a program.
+    pub(crate) fn start(mut command: Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|it| panic!("cannot start {:?}: {it}", command.get_program()));
+        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                // Nobody may listen any more; the pipe is emptied all the same.
+                let _: Result<(), _> = sender.send(line);
+            }
+        });
+        Self { child, lines }
+    }
+
+    /// The next line on standard error that holds `what`.
+    #[track_caller]
+    pub(crate) fn line_with(&self, what: &str) -> String {
+        let mut others = Vec::new();
+        let end = Instant::now() + PATIENCE;
+        while let Ok(line) = self.lines.recv_timeout(end - Instant::now()) {
+            if line.contains(what) {
+                return line;
+            }
+            others.push(line);
+        }
+        panic!("no line with {what:?}, but {others:?}");
+    }
+
+    /// Sends a signal, `TERM` or `INT`.
+    pub(crate) fn signal(&self, signal: &str) {
+        let kill = format!("kill -{signal} {}", self.child.id());
+        let status = Command::new("sh").args(["-c", &kill]).status();
+        assert!(status.expect("sh").success(), "{kill}");
+    }
+
+    /// How it ended; fails if it has not within `patience`.
+    #[track_caller]
+    pub(crate) fn ended_within(&mut self, patience: Duration) -> ExitStatus {
+        let end = Instant::now() + patience;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child of ours") {
+                return status;
+            }
+            assert!(Instant::now() < end, "still there after {patience:?}");
+            thread::sleep(PAUSE);
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _: std::io::Result<()> = self.child.kill();
+        let _: std::io::Result<ExitStatus> = self.child.wait();
+    }
+}
+
+/// An answer to a request.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) code: u16,
+    /// The head, in lower case.
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+/// Asks a server for a path; `None` if nobody listens.
+pub(crate) fn ask(address: SocketAddr, path: &str) -> Option<Answer> {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+    let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    Some(Answer {
+        code: head.split(' ').nth(1)?.parse().ok()?,
+        head: head.to_lowercase(),
+        body: body.to_owned(),
+    })
+}
+
+/// Asks a server for a path until `is_enough`; fails with the last answer if that takes too long.
+#[track_caller]
+pub(crate) fn ask_until(
+    address: SocketAddr,
+    path: &str,
+    is_enough: impl Fn(&Answer) -> bool,
+) -> Answer {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let answer = ask(address, path);
+        match answer {
+            Some(answer) if is_enough(&answer) => return answer,
+            answer => assert!(Instant::now() < end, "{path} gave {answer:?}"),
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+/// An address on loopback where nobody listens.
+pub(crate) fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address")
+}
+
+/// Between two looks at another process, which does not tell of itself.
+const PAUSE: Duration = Duration::from_millis(20);
