@@ -1,7 +1,7 @@
 //! The pipeline in threads: capture, workers and ledger.
 //!
 //! Batches go to the workers over bounded channels and come back empty over another; what workers
-//! tell goes to the ledger. Reading a file, the capture waits for a full queue; [`live`] it never
+//! tell goes to the ledger. Reading a file, the capture waits for a full queue; a live one never
 //! waits. The ledger waits for nobody, so nothing can wait in a circle.
 
 use std::sync::Arc;
