@@ -58,6 +58,27 @@ fn stories(names: &'static [&'static str]) -> impl Strategy<Value = Story> {
     })
 }
 
+/// Within an hour: names with an address each that hosts are answered, and connections to them
+/// that tell no name.
+fn unnamed_stories() -> impl Strategy<Value = Story> {
+    let step = (0..NAMES.len(), 0..4_u8, 0..200_u64, any::<bool>());
+    proptest::collection::vec(step, 1..14).prop_map(|steps| {
+        let mut story = Story::new();
+        for (place, what, pause, other) in steps {
+            let host = if other { OTHER } else { HOST };
+            let server = format!("203.0.113.{place}");
+            match what {
+                0 => story.is_answered(host, NAMES[place], &server),
+                1 => story.note(What::Resolver(address(OTHER))),
+                2 => story.connects(host, &server, (100, 0)),
+                _ => story.connects(host, &server, (100, 100)),
+            };
+            story.wait(Duration::from_secs(pause));
+        }
+        story
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -74,6 +95,24 @@ proptest! {
         prop_assert_eq!(one.findings(), other.findings());
         prop_assert_eq!(one.hosts(), other.hosts());
         prop_assert_eq!(one.counts(), other.counts());
+    }
+
+    #[test]
+    fn findings_do_not_depend_on_the_order_of_what_follows_the_answers(
+        (story, shuffled) in unnamed_stories().prop_flat_map(|story| {
+            let is_answer = |it: &Notice| matches!(it.what, What::Resolution(_));
+            let (answers, rest): (Vec<_>, Vec<_>) =
+                story.notices.iter().cloned().partition(is_answer);
+            let shuffled = Just(rest)
+                .prop_shuffle()
+                .prop_map(move |rest| [answers.clone(), rest].concat());
+            (Just(story.notices), shuffled)
+        })
+    ) {
+        let catalogue = builtin();
+        let one = tell(&catalogue, &story).0;
+        let other = tell(&catalogue, &shuffled).0;
+        prop_assert_eq!(one.findings(), other.findings());
     }
 
     #[test]

@@ -122,7 +122,7 @@ impl Story {
     }
 
     /// The answer gave that address.
-    fn is_answered(&mut self, host: &str, of: &str, with: &str) -> &mut Self {
+    pub(super) fn is_answered(&mut self, host: &str, of: &str, with: &str) -> &mut Self {
         let signature = self.catalogue.claim(of, Service::Dns).unwrap();
         self.note(What::Resolution(Resolution {
             client: address(host),
@@ -152,7 +152,7 @@ impl Story {
     }
 
     /// A connection without a name.
-    fn connects(&mut self, host: &str, server: &str, octets: (u64, u64)) -> &mut Self {
+    pub(super) fn connects(&mut self, host: &str, server: &str, octets: (u64, u64)) -> &mut Self {
         self.ends(host, server, Err(Unnamed::NoHello), None, octets)
     }
 
