@@ -1,4 +1,4 @@
-//! What the commands share: reading capture files through the pipeline.
+//! What the commands share: taking capture files and interfaces through the pipeline.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -14,6 +14,11 @@ use crate::pipeline::{Ledger, Next, Sizes, Source, inline, threads};
 use crate::worker::Report;
 
 pub mod ledger;
+#[cfg(feature = "capture")]
+pub mod live;
+#[cfg(not(feature = "capture"))]
+#[path = "app/no_live.rs"]
+pub mod live;
 pub mod snapshot;
 
 /// What to read, and how.
@@ -57,6 +62,30 @@ pub fn read(
         Some(_) => threads::run(&mut source, catalogue, reading.report, sizes, ledger)?,
     }
     Ok(source.finish())
+}
+
+/// Listens on interfaces until the ledger wants no more.
+///
+/// # Errors
+///
+/// When a thread cannot be started.
+pub fn watch(
+    mut source: live::LiveSource,
+    catalogue: &Arc<Catalogue>,
+    sizes: Sizes,
+    ledger: &mut dyn Ledger,
+) -> std::io::Result<()> {
+    threads::run(&mut source, catalogue, Report::Findings, sizes, ledger)
+}
+
+/// Sizes of the pipeline that listens, with that many workers.
+#[must_use]
+pub fn live_sizes(workers: u16) -> Sizes {
+    Sizes {
+        workers: usize::from(workers),
+        queue_batches: LIVE_QUEUE_BATCHES,
+        ..Sizes::default()
+    }
 }
 
 /// Says what was damaged; the exit code that goes with it.
@@ -128,3 +157,6 @@ impl Source for FileSource {
         if more { Next::Frames } else { Next::End }
     }
 }
+
+/// Batches that may wait for one worker while nothing else can wait.
+const LIVE_QUEUE_BATCHES: usize = 128;

@@ -97,7 +97,7 @@ impl Intake {
                 }
             }
             for (walked, frame) in group.iter().zip(frames) {
-                self.advance(frame.at, outlet);
+                self.advance(frame.at, self.number, outlet);
                 let to = match walked {
                     Some(walked) => admit(&mut self.triage, walked, self.number, outlet),
                     None => self.slow(&frame, outlet),
@@ -110,6 +110,11 @@ impl Intake {
             }
         }
         self.hand_over_orphans(outlet);
+    }
+
+    /// Moves packet time to `at` while no frame comes, so that waiting comes to its end.
+    pub fn idle(&mut self, at: Timestamp, outlet: &mut impl Outlet) {
+        self.advance(at, self.number.saturating_sub(1), outlet);
     }
 
     /// Hands over what triage still holds, at the end of the input.
@@ -172,25 +177,26 @@ impl Intake {
         }
     }
 
-    /// Moves packet time, and gives every worker a tick when it enters a new span.
+    /// Moves packet time, and gives every worker a tick when it enters a new span; `number` is that
+    /// of the frame that did it.
     #[inline]
-    fn advance(&mut self, at: Timestamp, outlet: &mut impl Outlet) {
+    fn advance(&mut self, at: Timestamp, number: u64, outlet: &mut impl Outlet) {
         if at <= self.newest {
             return;
         }
         self.newest = at;
         let span = tick_of(at);
         if self.span.is_none_or(|it| span > it) {
-            self.enter(span, at, outlet);
+            self.enter(span, number, at, outlet);
         }
     }
 
     #[cold]
-    fn enter(&mut self, span: i64, at: Timestamp, outlet: &mut impl Outlet) {
+    fn enter(&mut self, span: i64, number: u64, at: Timestamp, outlet: &mut impl Outlet) {
         self.span = Some(span);
         self.decoder.tick(at);
         for worker in 0..outlet.workers() {
-            outlet.batch(worker).push_tick(span, self.number, at);
+            outlet.batch(worker).push_tick(span, number, at);
         }
     }
 

@@ -4,7 +4,7 @@
 //!
 //! | module | what comes in | what goes out |
 //! |---|---|---|
-//! | [`capture`] | capture files | runs of frames ([`frame::Run`]) |
+//! | [`capture`] | interfaces, capture files | runs of frames ([`frame::Run`]) |
 //! | [`decode`] | frames | packets, with the innermost addresses |
 //! | [`triage`] | packets | those that can matter; exact counts of the others |
 //! | [`intake`], [`batch`] | runs of frames | batches of packets, one open for each worker |

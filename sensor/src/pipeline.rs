@@ -5,7 +5,7 @@
 
 use crate::decode::DecodeCounts;
 use crate::detection::Notice;
-use crate::frame::Run;
+use crate::frame::{LinkType, Run};
 use crate::intake::IntakeCounts;
 use crate::time::Timestamp;
 use crate::visibility::Visibility;
@@ -21,6 +21,32 @@ mod tests;
 pub trait Source {
     /// Fills a run with the next frames.
     fn next_run(&mut self, run: &mut Run) -> Next;
+
+    /// Whether it can wait while a worker is behind.
+    fn pace(&self) -> Pace {
+        Pace::Waits
+    }
+
+    /// Which of its inputs the newest run is from, below [`MAX_INPUTS`].
+    fn input(&self) -> usize {
+        0
+    }
+
+    /// What it has to say of its inputs, at most [`MAX_INPUTS`]; only asked if it never waits.
+    fn inputs(&mut self) -> Vec<InputState> {
+        Vec::new()
+    }
+}
+
+/// Whether a source can wait.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Pace {
+    /// It waits for a worker whose queue is full; nothing is lost, and the same input gives the same
+    /// output.
+    Waits,
+    /// It never waits: frames for a worker whose queue is full are lost, and counted. Clocks tell
+    /// when counts are given and batches handed over.
+    Live,
 }
 
 /// What a source has to give.
@@ -28,8 +54,8 @@ pub trait Source {
 pub enum Next {
     /// The run holds frames.
     Frames,
-    /// There are none at the moment.
-    Idle,
+    /// There are none at the moment; holds the time up to which there were none.
+    Idle(Timestamp),
     /// There will be no more.
     End,
 }
@@ -54,6 +80,8 @@ pub trait Ledger {
 pub struct Counts {
     /// What became of frames before any worker saw them.
     pub intake: IntakeCounts,
+    /// The inputs of a source that never waits, as it numbers them; empty for others.
+    pub inputs: Vec<InputCounts>,
     /// The workers, by their number.
     pub workers: Vec<WorkerCounts>,
     /// What the decoder met.
@@ -79,6 +107,42 @@ pub struct WorkerCounts {
     pub queued: u64,
     /// Capture time that it has reached.
     pub clock: Option<Timestamp>,
+}
+
+/// State of an input, as its source knows it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct InputState {
+    /// First header of its frames; absent as long as it could not be opened.
+    pub link: Option<LinkType>,
+    /// Why nothing can come from it; absent while all is well.
+    pub down: Option<String>,
+    /// Frames lost by the driver or the card.
+    pub lost_by_driver: u64,
+    /// Frames lost because the ring between system and sensor was full.
+    pub lost_by_ring: u64,
+}
+
+/// Counts of one input: read = triaged + worked + dropped + queued.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct InputCounts {
+    /// Its state.
+    pub state: InputState,
+    /// Frames read.
+    pub frames: u64,
+    /// Their octets on the wire.
+    pub octets: u64,
+    /// Frames settled by triage.
+    pub triaged: u64,
+    /// Frames settled by workers.
+    pub worked: u64,
+    /// Frames dropped because a worker's queue was full.
+    pub dropped: u64,
+    /// Frames longer than what was kept of them.
+    pub truncated: u64,
+    /// Capture time of the first frame.
+    pub first: Option<Timestamp>,
+    /// Capture time of the newest frame.
+    pub last: Option<Timestamp>,
 }
 
 impl Counts {
@@ -112,3 +176,6 @@ impl Default for Sizes {
         }
     }
 }
+
+/// Most inputs of one source.
+pub const MAX_INPUTS: usize = 8;

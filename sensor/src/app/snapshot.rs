@@ -9,13 +9,15 @@ use crate::decode::{Closed, DecodeCounts, Defragmented, Encapsulation};
 use crate::export::{self, Capture, Decode, Mode, Pipeline, Ready, Sightings, Snapshot};
 use crate::findings::Book;
 use crate::frame::LinkType;
-use crate::pipeline::{Counts, Sizes};
+use crate::pipeline::{Counts, InputCounts, InputState, Sizes};
 
 /// What is read, for display.
 #[derive(Clone, Debug)]
 pub struct Input {
-    /// The name of the one input, or how many there are.
-    pub name: String,
+    /// What kind of input it is.
+    pub mode: Mode,
+    /// The names of the interfaces; of files, the name of the one, or how many there are.
+    pub names: Vec<String>,
     /// Sizes of the pipeline.
     pub sizes: Sizes,
 }
@@ -33,7 +35,21 @@ impl Input {
                 .into_owned(),
             files => format!("{} files", files.len()),
         };
-        Self { name, sizes }
+        Self {
+            mode: Mode::File,
+            names: vec![name],
+            sizes,
+        }
+    }
+
+    /// Interfaces as input.
+    #[must_use]
+    pub fn interfaces(names: &[String], sizes: Sizes) -> Self {
+        Self {
+            mode: Mode::Live,
+            names: names.to_vec(),
+            sizes,
+        }
     }
 }
 
@@ -47,8 +63,8 @@ pub(super) fn snapshot(
     let tally = book.tally();
     Snapshot {
         catalogue: Arc::clone(catalogue),
-        ready: Ready::Yes,
-        captures: vec![capture(input, counts)],
+        ready: ready(input, counts),
+        captures: captures(input, counts),
         pipeline: pipeline(input, counts),
         decode: decode(&counts.decode, counts.defrag_octets),
         visibility: counts.visibility.clone(),
@@ -71,10 +87,68 @@ pub(super) fn snapshot(
     }
 }
 
-fn capture(input: &Input, counts: &Counts) -> Capture {
+/// Whether all interfaces can be heard; files are always ready.
+fn ready(input: &Input, counts: &Counts) -> Ready {
+    if input.mode == Mode::File {
+        return Ready::Yes;
+    }
+    if counts.finished {
+        return Ready::No("the capture has ended".to_owned());
+    }
+    if counts.inputs.len() < input.names.len() {
+        return Ready::No("the interfaces are not open yet".to_owned());
+    }
+    let mut states = input.names.iter().zip(&counts.inputs);
+    match states.find_map(|(name, it)| Some((name, it.state.down.as_ref()?))) {
+        Some((name, why)) => Ready::No(format!("interface {name}: {why}")),
+        None => Ready::Yes,
+    }
+}
+
+fn captures(input: &Input, counts: &Counts) -> Vec<Capture> {
+    let names = input.names.iter();
+    match input.mode {
+        Mode::File => names.map(|name| file(name, counts)).collect(),
+        Mode::Live => {
+            let none = InputCounts {
+                state: InputState {
+                    down: Some(String::new()),
+                    ..InputState::default()
+                },
+                ..InputCounts::default()
+            };
+            let inputs = counts.inputs.iter().chain(std::iter::repeat(&none));
+            names
+                .zip(inputs)
+                .map(|(name, it)| interface(name, it, counts.finished))
+                .collect()
+        }
+    }
+}
+
+/// Frames that the sensor never got are received all the same: somebody sent them.
+fn interface(name: &str, counts: &InputCounts, finished: bool) -> Capture {
+    let state = &counts.state;
+    Capture {
+        name: name.to_owned(),
+        mode: Mode::Live,
+        link: state.link.unwrap_or(LinkType::ETHERNET),
+        up: !finished && state.down.is_none(),
+        received_frames: counts.frames + state.lost_by_driver + state.lost_by_ring,
+        received_bytes: counts.octets,
+        triage_frames: counts.triaged,
+        worker_frames: counts.worked,
+        dropped_frames: [state.lost_by_driver, state.lost_by_ring, counts.dropped],
+        truncated_frames: counts.truncated,
+        first_frame: counts.first,
+        last_frame: counts.last,
+    }
+}
+
+fn file(name: &str, counts: &Counts) -> Capture {
     let intake = &counts.intake;
     Capture {
-        name: input.name.clone(),
+        name: name.to_owned(),
         mode: Mode::File,
         link: intake.link.unwrap_or(LinkType::ETHERNET),
         up: !counts.finished,

@@ -8,24 +8,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
+use phonehome_signatures::Catalogue;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::{Ended, Failure, Watch, Work, tell};
 use crate::app::ledger::Ledger;
+use crate::app::live::LiveSource;
 use crate::app::snapshot::Input;
 use crate::app::{self, Reading};
 use crate::export::{http, metrics};
+use crate::pipeline::{MAX_INPUTS, Sizes};
 use crate::worker::Report;
 
 /// Options of `phonehome run`.
 #[derive(Args, Debug)]
 pub(super) struct Options {
-    /// Feed these capture files through the sensor's threads, merged by time
-    #[arg(long, required = true, value_name = "FILE", num_args = 1..)]
-    replay: Vec<PathBuf>,
+    #[command(flatten)]
+    input: Origin,
     /// End when the replay has ended, instead of serving until SIGINT or SIGTERM
-    #[arg(long)]
+    #[arg(long, conflicts_with = "interface")]
     exit_when_done: bool,
     /// Write metrics to this file in Prometheus' text format when the sensor ends
     #[arg(long, value_name = "FILE")]
@@ -43,18 +45,25 @@ pub(super) struct Options {
     work: Work,
 }
 
+/// Where frames come from.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+struct Origin {
+    /// Listen on this network interface; may be given several times
+    #[arg(long, value_name = "NAME")]
+    interface: Vec<String>,
+    /// Feed these capture files through the sensor's threads, merged by time
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    replay: Vec<PathBuf>,
+}
+
 pub(super) fn main(options: &Options) -> Ended {
     let catalogue = options.watch.catalogue()?;
-    let reading = Reading {
-        files: &options.replay,
-        workers: Some(options.work.workers.unwrap_or(2)),
-        report: Report::Findings,
-        progress: false,
-    };
+    let workers = options.work.workers.unwrap_or(2);
+    let feed = Feed::open(&options.input, workers)?;
     let stop = Arc::new(AtomicBool::new(false));
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(Failure::failed)?;
-    let input = Input::files(&options.replay, reading.sizes());
-    let mut ledger = Ledger::new(catalogue.clone(), options.watch.home(), input);
+    let mut ledger = Ledger::new(catalogue.clone(), options.watch.home(), feed.input());
     let asked = Arc::clone(&stop);
     ledger.stop_when(move || asked.load(Ordering::Relaxed));
     let shared = ledger.share();
@@ -75,9 +84,7 @@ pub(super) fn main(options: &Options) -> Ended {
             }
         })
         .map_err(Failure::failed)?;
-    let damages = app::read(&reading, &catalogue, &mut ledger).map_err(Failure::caused)?;
-    let damaged = app::report_damages(&damages);
-    tell("the replay has ended; all of it is settled");
+    let code = feed.run(&catalogue, &mut ledger)?;
     if options.exit_when_done {
         handle.close();
     }
@@ -90,8 +97,79 @@ pub(super) fn main(options: &Options) -> Ended {
         written.map_err(|it| Failure::failed(format!("cannot write {}: {it}", path.display())))?;
     }
     Ok(if options.exit_when_done {
-        damaged
+        code
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// What feeds the sensor.
+enum Feed<'a> {
+    Files(Reading<'a>),
+    Interfaces {
+        names: &'a [String],
+        source: LiveSource,
+        sizes: Sizes,
+    },
+}
+
+impl<'a> Feed<'a> {
+    /// Opens the interfaces; files are opened when they are read.
+    fn open(from: &'a Origin, workers: u16) -> Result<Self, Failure> {
+        if from.interface.is_empty() {
+            return Ok(Self::Files(Reading {
+                files: &from.replay,
+                workers: Some(workers),
+                report: Report::Findings,
+                progress: false,
+            }));
+        }
+        let names = from.interface.as_slice();
+        for (number, name) in names.iter().enumerate() {
+            if names.iter().take(number).any(|it| it == name) {
+                return Err(Failure::usage(format!("--interface {name} is given twice")));
+            }
+        }
+        if names.len() > MAX_INPUTS {
+            return Err(Failure::usage(format!(
+                "--interface is given {} times; one sensor listens on {MAX_INPUTS} at most",
+                names.len()
+            )));
+        }
+        let source = LiveSource::open(names).map_err(Failure::caused)?;
+        for name in names {
+            tell(format_args!("listening on {name}"));
+        }
+        let sizes = app::live_sizes(workers);
+        Ok(Self::Interfaces {
+            names,
+            source,
+            sizes,
+        })
+    }
+
+    /// What is read, for display.
+    fn input(&self) -> Input {
+        match self {
+            Self::Files(reading) => Input::files(reading.files, reading.sizes()),
+            Self::Interfaces { names, sizes, .. } => Input::interfaces(names, *sizes),
+        }
+    }
+
+    /// Takes it through the pipeline, to its end or until a signal.
+    fn run(self, catalogue: &Arc<Catalogue>, ledger: &mut Ledger) -> Ended {
+        match self {
+            Self::Files(reading) => {
+                let damages = app::read(&reading, catalogue, ledger).map_err(Failure::caused)?;
+                let code = app::report_damages(&damages);
+                tell("the replay has ended; all of it is settled");
+                Ok(code)
+            }
+            Self::Interfaces { source, sizes, .. } => {
+                app::watch(source, catalogue, sizes, ledger).map_err(Failure::failed)?;
+                tell("stopped; all that was captured is settled");
+                Ok(ExitCode::SUCCESS)
+            }
+        }
+    }
 }

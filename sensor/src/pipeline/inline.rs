@@ -32,7 +32,10 @@ pub fn run(
     while desk.ledger.wants_more() {
         match source.next_run(&mut frames) {
             Next::Frames => intake.take(&frames, &mut desk),
-            Next::Idle => intake.flush(&mut desk),
+            Next::Idle(at) => {
+                intake.idle(at, &mut desk);
+                intake.flush(&mut desk);
+            }
             Next::End => break,
         }
     }
@@ -83,6 +86,7 @@ impl Inline<'_> {
         self.tell();
         self.ledger.count(&Counts {
             intake: *intake.counts(),
+            inputs: Vec::new(),
             workers: vec![WorkerCounts {
                 worked: self.worked,
                 queued: 0,

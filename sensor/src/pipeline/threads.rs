@@ -1,18 +1,19 @@
 //! The pipeline in threads: capture, workers and ledger.
 //!
 //! Batches go to the workers over bounded channels and come back empty over another; what workers
-//! tell goes to the ledger. Reading a file, the capture waits for a full queue; the ledger waits
-//! for nobody, so nothing can wait in a circle.
+//! tell goes to the ledger. Reading a file, the capture waits for a full queue; a live one never
+//! waits. The ledger waits for nobody, so nothing can wait in a circle.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Instant;
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, SendTimeoutError, Sender, bounded, unbounded};
 use phonehome_signatures::Catalogue;
 
 use super::merge::Merge;
-use super::{Counts, Ledger, Next, Sizes, Source, WorkerCounts};
+use super::{Counts, InputCounts, Ledger, MAX_INPUTS, Next, Pace, Sizes, Source, WorkerCounts};
 use crate::batch::Batch;
 use crate::decode::DecodeCounts;
 use crate::frame::Run;
@@ -21,6 +22,10 @@ use crate::time::Timestamp;
 use crate::triage::Triage;
 use crate::visibility::Visibility;
 use crate::worker::{Report, Told, Worker};
+use shares::Shares;
+
+mod live;
+mod shares;
 
 /// Reads a source to its end in `sizes.workers + 2` threads, one of them the caller's, which is
 /// the ledger; or until the ledger wants no more.
@@ -48,6 +53,8 @@ pub fn run(
             to_worker,
             recycled,
             open: Batch::default(),
+            shares: Shares::default(),
+            counts: LaneCounts::default(),
         });
         inboxes.push((inbox, back));
     }
@@ -65,10 +72,19 @@ pub fn run(
                 .name(format!("worker{number}"))
                 .spawn_scoped(scope, move || desk.work())?;
         }
-        let capture = CaptureDesk { lanes, news };
+        let capture = CaptureDesk {
+            lanes,
+            news,
+            patience: Patience::Endless,
+            input: 0,
+            inputs: Vec::new(),
+        };
         thread::Builder::new()
             .name("capture".to_owned())
-            .spawn_scoped(scope, move || capture.read(source, sizes, stop))?;
+            .spawn_scoped(scope, move || match source.pace() {
+                Pace::Waits => capture.read(source, sizes, stop),
+                Pace::Live => capture.watch(source, sizes, stop),
+            })?;
         keep(&ledger_inbox, workers, sizes, ledger, stop);
         Ok(())
     })
@@ -77,7 +93,7 @@ pub fn run(
 /// What reaches the ledger thread.
 enum News {
     /// The capture's counts.
-    Intake(Box<(IntakeCounts, DecodeCounts, u64)>),
+    Intake(Box<CaptureCounts>),
     /// What a worker has to tell up to a frame, and its counts.
     Worker {
         number: usize,
@@ -87,18 +103,28 @@ enum News {
     },
 }
 
+/// What the capture counts.
+struct CaptureCounts {
+    intake: IntakeCounts,
+    decode: DecodeCounts,
+    held_octets: u64,
+    lanes: Vec<LaneCounts>,
+    inputs: Vec<InputCounts>,
+}
+
 /// How far a worker has come.
 #[derive(Clone, Debug, Default)]
 struct Progress {
-    packets: u64,
+    packets: Shares,
     clock: Option<Timestamp>,
     flows: u64,
     visibility: Visibility,
 }
 
-/// A batch on its way, or the last word: the number and time after the last frame.
+/// A batch on its way, with its packets by input as far as they are not of the first, or the last
+/// word: the number and time after the last frame.
 enum ToWorker {
-    Batch(Batch),
+    Batch(Batch, Shares),
     End(u64, Timestamp),
 }
 
@@ -106,11 +132,33 @@ struct Lane {
     to_worker: Sender<ToWorker>,
     recycled: Receiver<Batch>,
     open: Batch,
+    /// Packets of the open batch by input, as far as that was looked at.
+    shares: Shares,
+    counts: LaneCounts,
+}
+
+/// Frames for one worker, by input.
+#[derive(Clone, Copy, Debug, Default)]
+struct LaneCounts {
+    forwarded: Shares,
+    dropped: Shares,
+}
+
+/// How long the capture waits for a worker whose queue is full.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Patience {
+    Endless,
+    Until(Instant),
+    None,
 }
 
 struct CaptureDesk {
     lanes: Vec<Lane>,
     news: Sender<News>,
+    patience: Patience,
+    /// The input that the run at hand is from.
+    input: usize,
+    inputs: Vec<InputCounts>,
 }
 
 impl CaptureDesk {
@@ -122,29 +170,47 @@ impl CaptureDesk {
             let next = source.next_run(&mut frames);
             match next {
                 Next::Frames => intake.take(&frames, &mut self),
-                Next::Idle => {}
+                Next::Idle(at) => intake.idle(at, &mut self),
                 Next::End => break,
             }
-            if next == Next::Idle || intake.number() - flushed >= FLUSH_FRAMES {
+            if matches!(next, Next::Idle(_)) || intake.number() - flushed >= FLUSH_FRAMES {
                 flushed = intake.number();
                 self.count(&intake);
                 intake.flush(&mut self);
             }
         }
-        intake.finish(&mut self);
-        intake.flush(&mut self);
-        self.count(&intake);
-        for lane in &self.lanes {
-            let _ = lane
-                .to_worker
-                .send(ToWorker::End(intake.number(), intake.newest()));
+        self.finish(&mut intake);
+    }
+
+    /// Hands over all that is left, and the last word.
+    fn finish(&mut self, intake: &mut Intake) {
+        intake.finish(self);
+        intake.flush(self);
+        self.count(intake);
+        let patience = self.patience;
+        for lane in &mut self.lanes {
+            let last = ToWorker::End(intake.number(), intake.newest());
+            // A worker that is gone needs no last word.
+            let _ = lane.send(last, patience);
         }
     }
 
     fn count(&self, intake: &Intake) {
-        let decode = intake.decode_counts().clone();
-        let counts = (*intake.counts(), decode, intake.held_octets());
-        let _ = self.news.send(News::Intake(Box::new(counts)));
+        let _ = self.news.send(self.counts(intake));
+    }
+
+    fn counts(&self, intake: &Intake) -> News {
+        let mut lanes: Vec<_> = self.lanes.iter().map(|it| it.counts).collect();
+        for (lane, forwarded) in lanes.iter_mut().zip(intake.counts().forwarded) {
+            lane.forwarded.fill_up_to(forwarded, 0);
+        }
+        News::Intake(Box::new(CaptureCounts {
+            intake: *intake.counts(),
+            decode: intake.decode_counts().clone(),
+            held_octets: intake.held_octets(),
+            lanes,
+            inputs: self.inputs.clone(),
+        }))
     }
 }
 
@@ -166,10 +232,52 @@ impl Outlet for CaptureDesk {
             }
             empty = Some(batch);
         }
+        if self.inputs.len() > 1 {
+            lane.attribute(self.input);
+        }
+        if self.patience == Patience::None && lane.to_worker.is_full() {
+            lane.turn_away(self.input);
+            return;
+        }
         let empty = empty.unwrap_or_default();
         let mut full = std::mem::replace(&mut lane.open, empty);
         full.watermark = number.saturating_add(1);
-        let _ = lane.to_worker.send(ToWorker::Batch(full));
+        let shares = std::mem::take(&mut lane.shares);
+        if let Some(ToWorker::Batch(batch, mut shares)) =
+            lane.send(ToWorker::Batch(full, shares), self.patience)
+        {
+            shares.fill_up_to(batch.packets(), self.input);
+            lane.counts.dropped += shares;
+        }
+    }
+}
+
+impl Lane {
+    /// Sends to the worker; gives back what could not be sent in time.
+    fn send(&self, message: ToWorker, patience: Patience) -> Option<ToWorker> {
+        match patience {
+            Patience::Until(deadline) => {
+                let sent = self.to_worker.send_deadline(message, deadline);
+                sent.err().map(SendTimeoutError::into_inner)
+            }
+            // Nobody else sends: a queue that was found not to be full has room.
+            Patience::Endless | Patience::None => self.to_worker.send(message).err().map(|it| it.0),
+        }
+    }
+
+    /// Counts the new packets of the open batch as that input's.
+    fn attribute(&mut self, input: usize) {
+        self.shares.fill_up_to(self.open.packets(), input);
+    }
+
+    /// Keeps a batch for which there is no room as long as there is room in the batch; then drops
+    /// its packets. A tick that is lost with them is made good by the next.
+    fn turn_away(&mut self, input: usize) {
+        if self.open.is_full() {
+            self.attribute(input);
+            self.counts.dropped += std::mem::take(&mut self.shares);
+            self.open.clear();
+        }
     }
 }
 
@@ -183,13 +291,14 @@ struct WorkerDesk {
 
 impl WorkerDesk {
     fn work(mut self) {
-        let mut packets = 0;
+        let mut packets = Shares::default();
         while let Ok(message) = self.inbox.recv() {
             let mut told = Vec::new();
             let watermark = match message {
-                ToWorker::Batch(mut batch) => {
+                ToWorker::Batch(mut batch, mut shares) => {
                     self.worker.work(&mut batch, &mut told);
-                    packets += batch.packets();
+                    shares.fill_up_to(batch.packets(), 0);
+                    packets += shares;
                     let watermark = batch.watermark;
                     let settled = std::mem::take(&mut batch.settled);
                     batch.clear();
@@ -232,15 +341,20 @@ fn keep(
 ) {
     let mut merge = Merge::new(workers);
     let mut by_worker = vec![Progress::default(); workers];
+    let mut lanes = vec![LaneCounts::default(); workers];
     let mut counts = Counts {
         flow_limit: sizes.flows as u64,
         ..Counts::default()
     };
     while let Ok(news) = inbox.recv() {
         match news {
-            News::Intake(both) => {
-                (counts.intake, counts.decode, counts.defrag_octets) = *both;
-                add_up(&mut counts, &by_worker);
+            News::Intake(news) => {
+                counts.intake = news.intake;
+                counts.decode = news.decode;
+                counts.defrag_octets = news.held_octets;
+                counts.inputs = news.inputs;
+                lanes = news.lanes;
+                add_up(&mut counts, &mut lanes, &by_worker);
                 ledger.count(&counts);
                 if !ledger.wants_more() {
                     stop.store(true, Ordering::Relaxed);
@@ -260,26 +374,39 @@ fn keep(
             }
         }
     }
-    add_up(&mut counts, &by_worker);
+    add_up(&mut counts, &mut lanes, &by_worker);
     counts.finished = true;
     ledger.count(&counts);
 }
 
 /// Makes counts of one moment: what a worker has settled was handed to it, even where the capture
 /// has not said so yet.
-fn add_up(counts: &mut Counts, by_worker: &[Progress]) {
+fn add_up(counts: &mut Counts, lanes: &mut [LaneCounts], by_worker: &[Progress]) {
     counts.visibility = Visibility::default();
     counts.flows = 0;
     counts.workers.clear();
-    for (worker, forwarded) in by_worker.iter().zip(&mut counts.intake.forwarded) {
-        let ahead = worker.packets.saturating_sub(*forwarded);
-        *forwarded += ahead;
-        counts.intake.frames += ahead;
+    for input in &mut counts.inputs {
+        (input.worked, input.dropped) = (0, 0);
+    }
+    let forwarded = counts.intake.forwarded.iter_mut();
+    for ((worker, lane), forwarded) in by_worker.iter().zip(lanes).zip(forwarded) {
+        for number in 0..MAX_INPUTS {
+            let (worked, dropped) = (worker.packets.of(number), lane.dropped.of(number));
+            let ahead = lane.forwarded.raise_to(number, worked + dropped);
+            *forwarded += ahead;
+            counts.intake.frames += ahead;
+            if let Some(input) = counts.inputs.get_mut(number) {
+                input.frames += ahead;
+                input.worked += worked;
+                input.dropped += dropped;
+            }
+        }
+        let worked = worker.packets.sum();
         counts.visibility += &worker.visibility;
         counts.flows += worker.flows;
         counts.workers.push(WorkerCounts {
-            worked: worker.packets,
-            queued: *forwarded - worker.packets,
+            worked,
+            queued: forwarded.saturating_sub(worked + lane.dropped.sum()),
             clock: worker.clock,
         });
     }

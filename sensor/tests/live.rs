@@ -1,0 +1,401 @@
+//! Live capture on a wire of its own: two network namespaces and a pair of virtual interfaces.
+//!
+//! Needs root, `ip`, `tcpreplay` and `curl` (`make setup-test` installs them). Where namespaces
+//! cannot be had, `PHONEHOME_SKIP_LIVE=1` leaves these tests out; without it they fail.
+#![cfg(feature = "capture")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+#[test]
+fn what_is_sent_is_received_and_found_as_in_the_file() {
+    let Some(wire) = Wire::new(1) else { return };
+    let sensor = wire.start(&[]);
+    sensor.wait_until_ready();
+    wire.send("src0", &["--pps=2000"]);
+    sensor.wait_for("all frames", |page| page.received("mon0") >= FRAMES);
+    let page = sensor.metrics();
+    assert_eq!(page.received("mon0"), FRAMES);
+    assert_eq!(page.dropped("mon0"), 0);
+    assert_eq!(page.of("phonehome_capture_up", "interface=\"mon0\""), 1);
+    assert!(page.text.contains("interface=\"mon0\",mode=\"live\""));
+    // Some of it shows only when silence has ended a flow.
+    let expected = findings(&read(&wire.capture));
+    assert!(expected.len() > 5, "{expected:?}");
+    sensor.wait_for("the findings of the file", |_| {
+        findings(&sensor.get("/api/v1/findings")) == expected
+    });
+}
+
+#[test]
+fn two_interfaces_are_counted_apart() {
+    let Some(wire) = Wire::new(2) else { return };
+    let sensor = wire.start(&["--interface", "mon1"]);
+    sensor.wait_until_ready();
+    wire.send("src1", &["--pps=4000", "--limit=700"]);
+    wire.send("src0", &["--pps=4000", "--limit=1200"]);
+    sensor.wait_for("all frames", |page| {
+        page.received("mon0") == 1200 && page.received("mon1") == 700
+    });
+    sensor.wait_for("empty queues", |page| page.queued() == 0);
+    let page = sensor.metrics();
+    assert_eq!(page.processed("mon0"), 1200);
+    assert_eq!(page.processed("mon1"), 700);
+}
+
+#[test]
+fn a_silent_wire_does_not_delay_the_stop() {
+    let Some(wire) = Wire::new(1) else { return };
+    let mut sensor = wire.start(&[]);
+    sensor.wait_until_ready();
+    assert!(sensor.stop() < Duration::from_secs(2));
+}
+
+#[test]
+fn a_busy_wire_does_not_delay_the_stop_and_every_frame_is_accounted_for() {
+    let Some(wire) = Wire::new(1) else { return };
+    let path = wire.folder.path().join("metrics.txt");
+    let mut sensor = wire.start(&["--metrics", path.to_str().unwrap()]);
+    sensor.wait_until_ready();
+    let mut sender = wire.sender("src0", &["--mbps=200", "--loop=1000000"]);
+    sensor.wait_for("many frames", |page| page.received("mon0") > 20_000);
+    assert!(sensor.stop() < Duration::from_secs(5));
+    let _ = sender.kill();
+    let _ = sender.wait();
+    let page = Page {
+        text: std::fs::read_to_string(path).unwrap(),
+    };
+    page.check();
+    assert_eq!(page.queued(), 0);
+}
+
+#[test]
+fn an_interface_that_goes_down_or_away_is_taken_up_again() {
+    let Some(wire) = Wire::new(1) else { return };
+    let sensor = wire.start(&[]);
+    sensor.wait_until_ready();
+    ip(&["-n", &wire.inside, "link", "set", "mon0", "down"]);
+    sensor.wait_for("the interface to be down", |page| !page.is_up("mon0"));
+    let refusal = sensor.get("/-/ready");
+    assert_eq!(refusal, "not ready: interface mon0: it is down\n");
+    ip(&["-n", &wire.inside, "link", "set", "mon0", "up"]);
+    sensor.wait_until_ready();
+    wire.send("src0", &["--pps=4000", "--limit=100"]);
+    sensor.wait_for("frames", |page| page.received("mon0") == 100);
+
+    ip(&["-n", &wire.inside, "link", "del", "mon0"]);
+    sensor.wait_for("the interface to be away", |page| !page.is_up("mon0"));
+    let refusal = sensor.get("/-/ready");
+    assert!(refusal.contains("mon0: no such interface"), "{refusal}");
+    wire.connect("mon0", "src0");
+    sensor.wait_until_ready();
+    wire.send("src0", &["--pps=4000", "--limit=100"]);
+    sensor.wait_for("more frames", |page| page.received("mon0") == 200);
+}
+
+#[test]
+fn an_interface_that_is_down_at_the_start_is_waited_for() {
+    let Some(wire) = Wire::new(1) else { return };
+    ip(&["-n", &wire.inside, "link", "set", "mon0", "down"]);
+    let sensor = wire.start(&[]);
+    sensor.wait_for("an answer", |page| !page.is_up("mon0"));
+    ip(&["-n", &wire.inside, "link", "set", "mon0", "up"]);
+    sensor.wait_until_ready();
+}
+
+#[test]
+fn a_missing_interface_ends_the_program_with_its_name() {
+    let output = phonehome()
+        .args(["run", "--interface", "no-such-if0"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).unwrap();
+    let start = "phonehome: cannot open interface no-such-if0: no such interface; there are: ";
+    assert!(text.starts_with(start), "{text}");
+}
+
+#[test]
+fn exactly_one_kind_of_input_is_asked_for() {
+    for arguments in [
+        &["run"][..],
+        &["run", "--interface", "lo", "--replay", "x.pcap"],
+        &["run", "--interface", "lo", "--exit-when-done"],
+        &["run", "--interface", "lo", "--interface", "lo"],
+    ] {
+        let output = phonehome().args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+    }
+}
+
+/// Pairs of interfaces: `mon0` and on in one namespace, `src0` and on in another.
+struct Wire {
+    inside: String,
+    outside: String,
+    folder: TempDir,
+    capture: PathBuf,
+}
+
+impl Wire {
+    /// `None` where these tests are to be left out.
+    fn new(pairs: u32) -> Option<Self> {
+        if std::env::var_os("PHONEHOME_SKIP_LIVE").is_some() {
+            return None;
+        }
+        assert!(
+            nix::unistd::Uid::effective().is_root(),
+            "this test makes network namespaces: run it as root (sudo -E cargo test -p phonehome \
+             --test live), or leave it out with PHONEHOME_SKIP_LIVE=1"
+        );
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = |side| format!("ph-{}-{number}-{side}", std::process::id());
+        let folder = tempfile::tempdir().unwrap();
+        let capture = folder.path().join("demo.pcap");
+        let packed = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/demo/demo.pcap.gz");
+        let mut reader = flate2::read::MultiGzDecoder::new(File::open(packed).unwrap());
+        std::io::copy(&mut reader, &mut File::create(&capture).unwrap()).unwrap();
+        let wire = Self {
+            inside: name("in"),
+            outside: name("out"),
+            folder,
+            capture,
+        };
+        for space in [&wire.inside, &wire.outside] {
+            ip(&["netns", "add", space]);
+            ip(&["-n", space, "link", "set", "lo", "up"]);
+            // Else the system itself would send on the wire.
+            let quiet = "for i in all default; do echo 1 > /proc/sys/net/ipv6/conf/$i/disable_ipv6; \
+                         done";
+            ip(&["netns", "exec", space, "sh", "-c", quiet]);
+        }
+        for pair in 0..pairs {
+            wire.connect(&format!("mon{pair}"), &format!("src{pair}"));
+        }
+        Some(wire)
+    }
+
+    fn connect(&self, inside: &str, outside: &str) {
+        // The capture holds frames that offloading has made long.
+        let mut arguments = vec!["-n", &self.inside, "link", "add", inside, "mtu", "65535"];
+        arguments.extend(["type", "veth", "peer", "name", outside, "mtu", "65535"]);
+        arguments.extend(["netns", &self.outside]);
+        ip(&arguments);
+        ip(&["-n", &self.inside, "link", "set", inside, "up"]);
+        ip(&["-n", &self.outside, "link", "set", outside, "up"]);
+    }
+
+    fn start(&self, more: &[&str]) -> Sensor {
+        let child = Command::new("ip")
+            .args(["netns", "exec", &self.inside])
+            .arg(env!("CARGO_BIN_EXE_phonehome"))
+            .args(["run", "--interface", "mon0"])
+            .args(more)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Sensor {
+            child,
+            inside: self.inside.clone(),
+        }
+    }
+
+    fn send(&self, interface: &str, how: &[&str]) {
+        assert!(self.sender(interface, how).wait().unwrap().success());
+    }
+
+    fn sender(&self, interface: &str, how: &[&str]) -> Child {
+        Command::new("ip")
+            .args(["netns", "exec", &self.outside, "tcpreplay", "-q"])
+            .args(["-i", interface])
+            .args(how)
+            .arg(&self.capture)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        for space in [&self.inside, &self.outside] {
+            let _ = Command::new("ip").args(["netns", "del", space]).status();
+        }
+    }
+}
+
+/// A running sensor; asserts at every look at its metrics that the sums hold.
+struct Sensor {
+    child: Child,
+    inside: String,
+}
+
+impl Sensor {
+    /// The answer of its web server; empty as long as there is none.
+    fn get(&self, path: &str) -> String {
+        let url = format!("http://127.0.0.1:14663{path}");
+        let output = Command::new("ip")
+            .args(["netns", "exec", &self.inside, "curl", "-s"])
+            .args(["--max-time", "2", &url])
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn metrics(&self) -> Page {
+        let text = self.get("/metrics");
+        let page = Page { text };
+        if !page.text.is_empty() {
+            page.check();
+        }
+        page
+    }
+
+    fn wait_until_ready(&self) {
+        self.wait_for("readiness", |_| self.get("/-/ready") == "ready\n");
+    }
+
+    fn wait_for(&self, what: &str, is_there: impl Fn(&Page) -> bool) {
+        let started = Instant::now();
+        loop {
+            let page = self.metrics();
+            if !page.text.is_empty() && is_there(&page) {
+                return;
+            }
+            let shown: Vec<_> = page.captures().collect();
+            assert!(
+                started.elapsed() < Duration::from_secs(20),
+                "waited for {what}: {}{shown:#?}",
+                self.get("/-/ready")
+            );
+            sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Asks it to stop; gives the time that it took.
+    fn stop(&mut self) -> Duration {
+        let started = Instant::now();
+        let kill = format!("kill -TERM {}", self.child.id());
+        assert!(
+            Command::new("sh")
+                .args(["-c", &kill])
+                .status()
+                .unwrap()
+                .success()
+        );
+        while started.elapsed() < Duration::from_secs(10) {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                assert_eq!(status.code(), Some(0));
+                return started.elapsed();
+            }
+            sleep(Duration::from_millis(10));
+        }
+        panic!("it does not stop");
+    }
+}
+
+impl Drop for Sensor {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The text of `/metrics`.
+struct Page {
+    text: String,
+}
+
+impl Page {
+    fn captures(&self) -> impl Iterator<Item = &str> {
+        self.text
+            .lines()
+            .filter(|it| it.starts_with("phonehome_capture_"))
+    }
+
+    /// The sum of a family's rows with a label.
+    fn of(&self, family: &str, label: &str) -> u64 {
+        self.text
+            .lines()
+            .filter_map(|line| line.rsplit_once(' '))
+            .filter(|(row, _)| row.starts_with(&format!("{family}{{")) && row.contains(label))
+            .map(|(_, value)| value.parse::<u64>().unwrap())
+            .sum()
+    }
+
+    fn received(&self, interface: &str) -> u64 {
+        let label = format!("interface=\"{interface}\"");
+        self.of("phonehome_capture_received_frames_total", &label)
+    }
+
+    fn processed(&self, interface: &str) -> u64 {
+        let label = format!("interface=\"{interface}\"");
+        self.of("phonehome_capture_processed_frames_total", &label)
+    }
+
+    fn dropped(&self, interface: &str) -> u64 {
+        let label = format!("interface=\"{interface}\"");
+        self.of("phonehome_capture_dropped_frames_total", &label)
+    }
+
+    fn is_up(&self, interface: &str) -> bool {
+        let label = format!("interface=\"{interface}\"");
+        self.of("phonehome_capture_up", &label) == 1
+    }
+
+    fn queued(&self) -> u64 {
+        self.of("phonehome_pipeline_queued_frames", "worker=")
+    }
+
+    fn check(&self) {
+        let any = "interface=";
+        let settled = self.of("phonehome_capture_processed_frames_total", any)
+            + self.of("phonehome_capture_dropped_frames_total", any);
+        let received = self.of("phonehome_capture_received_frames_total", any);
+        assert_eq!(received, settled + self.queued());
+    }
+}
+
+fn phonehome() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_phonehome"))
+}
+
+/// What the sensor finds in a file, as JSON.
+fn read(capture: &Path) -> String {
+    let output = phonehome()
+        .args(["read", "--json"])
+        .arg(capture)
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Host, vendor and verdict of the findings in a document, in order.
+fn findings(document: &str) -> Vec<String> {
+    let document: Value = serde_json::from_str(document).unwrap();
+    let mut findings: Vec<String> = document["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| format!("{} {} {}", it["host"], it["vendor"]["id"], it["verdict"]))
+        .collect();
+    findings.sort();
+    findings
+}
+
+fn ip(arguments: &[&str]) {
+    let status = Command::new("ip").args(arguments).status().unwrap();
+    assert!(status.success(), "ip {arguments:?}");
+}
+
+/// Frames of the demo capture.
+const FRAMES: u64 = 1867;
