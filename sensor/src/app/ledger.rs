@@ -44,8 +44,13 @@ struct Events {
 impl Ledger {
     /// An empty ledger for an input.
     #[must_use]
-    pub fn new(catalogue: Arc<Catalogue>, home: HomeNetworks, input: Input) -> Self {
-        let book = Book::new(Arc::clone(&catalogue), home.clone(), Limits::default());
+    pub fn new(
+        catalogue: Arc<Catalogue>,
+        home: HomeNetworks,
+        limits: Limits,
+        input: Input,
+    ) -> Self {
+        let book = Book::new(Arc::clone(&catalogue), home.clone(), limits);
         Self {
             catalogue,
             input,
