@@ -15,6 +15,8 @@ use phonehome_signatures::{Base, Catalogue, LoadError};
 use crate::findings::Verdict;
 use crate::host::HomeNetworks;
 
+mod directives;
+mod duties;
 mod names;
 mod read;
 mod run;
@@ -38,6 +40,8 @@ enum Command {
     Names(names::Options),
     /// Lists the loaded signature packs, or checks packs of your own.
     Signatures(signatures::Options),
+    /// Lists the directives that can be put in force, or checks directives of your own.
+    Directives(directives::Options),
 }
 
 /// Options about what is watched, and for what.
@@ -100,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::Run(options) => run::main(&options),
         Command::Names(options) => names::main(&options),
         Command::Signatures(options) => signatures::main(&options),
+        Command::Directives(options) => directives::main(&options),
     };
     match ended {
         Ok(code) => code,

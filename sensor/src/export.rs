@@ -12,9 +12,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use phonehome_signatures::{Catalogue, Category, VendorId};
+use phonehome_signatures::{Catalogue, Category, Directives, VendorId};
 
 use crate::detection::Reach;
+use crate::findings::waivers::Waivers;
 use crate::findings::{Finding, Verdict};
 use crate::frame::LinkType;
 use crate::host::Address;
@@ -22,6 +23,7 @@ use crate::names::Source;
 use crate::time::Timestamp;
 use crate::visibility::Visibility;
 
+pub mod directives;
 pub mod events;
 pub mod http;
 pub mod json;
@@ -58,6 +60,10 @@ pub struct Snapshot {
     pub findings: Vec<Finding>,
     /// Changes of findings by vendor and one of [`CHANGES`].
     pub changes: BTreeMap<(VendorId, &'static str), u64>,
+    /// The directives in force.
+    pub directives: Arc<Directives>,
+    /// The waivers, those that have run out included.
+    pub waivers: Arc<Waivers>,
     /// Hosts of the home networks that sent a packet.
     pub hosts_seen: u64,
     /// Addresses with a remembered name.

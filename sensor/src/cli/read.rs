@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::duties::Duties;
 use super::{Ended, FOUND, FailOn, Failure, Watch, Work, stdout_takes_colour};
 use crate::app::ledger::Ledger;
 use crate::app::snapshot::Input;
@@ -36,11 +37,14 @@ pub(super) struct Options {
     #[command(flatten)]
     watch: Watch,
     #[command(flatten)]
+    duties: Duties,
+    #[command(flatten)]
     work: Work,
 }
 
 pub(super) fn main(options: &Options) -> Ended {
     let catalogue = options.watch.catalogue()?;
+    let duties = options.duties.read(&catalogue)?;
     let reading = Reading {
         files: &options.files,
         workers: options.work.workers,
@@ -49,6 +53,7 @@ pub(super) fn main(options: &Options) -> Ended {
     };
     let input = Input::files(&options.files, reading.sizes());
     let mut ledger = Ledger::new(catalogue.clone(), options.watch.home(), input);
+    duties.put(&ledger);
     if let Some(path) = &options.events {
         ledger.write_events(Box::new(BufWriter::new(create(path)?)));
     }

@@ -12,6 +12,7 @@ use phonehome_signatures::Catalogue;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use super::duties::Duties;
 use super::{Ended, Failure, Watch, Work, tell};
 use crate::app::ledger::Ledger;
 use crate::app::live::LiveSource;
@@ -42,6 +43,8 @@ pub(super) struct Options {
     #[command(flatten)]
     watch: Watch,
     #[command(flatten)]
+    duties: Duties,
+    #[command(flatten)]
     work: Work,
 }
 
@@ -59,11 +62,13 @@ struct Origin {
 
 pub(super) fn main(options: &Options) -> Ended {
     let catalogue = options.watch.catalogue()?;
+    let duties = options.duties.read(&catalogue)?;
     let workers = options.work.workers.unwrap_or(2);
     let feed = Feed::open(&options.input, workers)?;
     let stop = Arc::new(AtomicBool::new(false));
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(Failure::failed)?;
     let mut ledger = Ledger::new(catalogue.clone(), options.watch.home(), feed.input());
+    duties.put(&ledger);
     let asked = Arc::clone(&stop);
     ledger.stop_when(move || asked.load(Ordering::Relaxed));
     let shared = ledger.share();
