@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
-use phonehome_signatures::Catalogue;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -19,7 +18,7 @@ use crate::app::live::LiveSource;
 use crate::app::snapshot::Input;
 use crate::app::{self, Reading};
 use crate::export::{http, metrics};
-use crate::pipeline::{MAX_INPUTS, Sizes};
+use crate::pipeline::{Loaded, MAX_INPUTS, Sizes};
 use crate::worker::Report;
 
 /// Options of `phonehome run`.
@@ -63,11 +62,12 @@ struct Origin {
 pub(super) fn main(options: &Options) -> Ended {
     let catalogue = options.watch.catalogue()?;
     let duties = options.duties.read(&catalogue)?;
+    let loaded = Arc::new(Loaded::new(catalogue));
     let workers = options.work.workers.unwrap_or(2);
     let feed = Feed::open(&options.input, workers)?;
     let stop = Arc::new(AtomicBool::new(false));
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(Failure::failed)?;
-    let mut ledger = Ledger::new(catalogue.clone(), options.watch.home(), feed.input());
+    let mut ledger = Ledger::new(Arc::clone(&loaded), options.watch.home(), feed.input());
     duties.put(&ledger);
     let asked = Arc::clone(&stop);
     ledger.stop_when(move || asked.load(Ordering::Relaxed));
@@ -89,7 +89,7 @@ pub(super) fn main(options: &Options) -> Ended {
             }
         })
         .map_err(Failure::failed)?;
-    let code = feed.run(&catalogue, &mut ledger)?;
+    let code = feed.run(&loaded, &mut ledger)?;
     if options.exit_when_done {
         handle.close();
     }
@@ -162,16 +162,16 @@ impl<'a> Feed<'a> {
     }
 
     /// Takes it through the pipeline, to its end or until a signal.
-    fn run(self, catalogue: &Arc<Catalogue>, ledger: &mut Ledger) -> Ended {
+    fn run(self, loaded: &Arc<Loaded>, ledger: &mut Ledger) -> Ended {
         match self {
             Self::Files(reading) => {
-                let damages = app::read(&reading, catalogue, ledger).map_err(Failure::caused)?;
+                let damages = app::read(&reading, loaded, ledger).map_err(Failure::caused)?;
                 let code = app::report_damages(&damages);
                 tell("the replay has ended; all of it is settled");
                 Ok(code)
             }
             Self::Interfaces { source, sizes, .. } => {
-                app::watch(source, catalogue, sizes, ledger).map_err(Failure::failed)?;
+                app::watch(source, loaded, sizes, ledger).map_err(Failure::failed)?;
                 tell("stopped; all that was captured is settled");
                 Ok(ExitCode::SUCCESS)
             }

@@ -18,7 +18,7 @@ pub(super) fn write(text: &mut String, snapshot: &Snapshot, style: Style) {
     let _ = writeln!(text, "\n{}", style.paint(Paint::Bold, "DIRECTIVES"));
     for directive in snapshot.directives.list() {
         let line = sentence(directive, &snapshot.tally(directive), snapshot.today());
-        paragraph(text, "  ", "      ", &line);
+        paragraph(text, "  ", "    ", &line);
         let missing: Vec<&str> = directive
             .vendors
             .iter()
@@ -27,7 +27,7 @@ pub(super) fn write(text: &mut String, snapshot: &Snapshot, style: Style) {
             .collect();
         if !missing.is_empty() {
             let line = format!("no pack is loaded for {}", missing.join(", "));
-            paragraph(text, "      ", "      ", &line);
+            paragraph(text, "    ", "    ", &line);
         }
     }
 }
@@ -43,18 +43,18 @@ pub(super) fn waiver(snapshot: &Snapshot, finding: &Finding) -> Option<String> {
     })
 }
 
-/// `under BOD 17-01: 3 findings count, 1 waived; not counted: 1 embedded; …`
+/// `under BOD 17-01: 3 open findings count, 1 more waived; not counted: 1 embedded; …`
 fn sentence(directive: &Directive, tally: &Tally, today: Day) -> String {
     let mut line = match tally.open {
-        1 => format!("under {}: 1 finding counts", directive.name),
+        1 => format!("under {}: 1 open finding counts", directive.name),
         open => format!(
-            "under {}: {} findings count",
+            "under {}: {} open findings count",
             directive.name,
             human_count(open)
         ),
     };
     if tally.waived > 0 {
-        let _ = write!(line, ", {} waived", human_count(tally.waived));
+        let _ = write!(line, ", {} more waived", human_count(tally.waived));
     }
     let kinds = tally.other_kinds.iter();
     let mut left: Vec<String> = kinds
@@ -126,14 +126,14 @@ mod tests {
     fn a_sentence_says_what_counts_and_by_when() {
         assert_eq!(
             of("us-bod-17-01", 3, "2017-10-02"),
-            "under BOD 17-01: 3 findings count, 1 waived; not counted: 1 embedded; it sets no day for \
+            "under BOD 17-01: 3 open findings count, 1 more waived; not counted: 1 embedded; it sets no day for \
              completion"
         );
         let ends = [
             (
                 "2018-09-01",
                 1,
-                "1 finding counts, 1 waived; not counted: 1 embedded; complete by 2018-10-01, in 30 days",
+                "1 open finding counts, 1 more waived; not counted: 1 embedded; complete by 2018-10-01, in 30 days",
             ),
             ("2018-09-30", 2, "complete by 2018-10-01, tomorrow"),
             ("2018-10-01", 2, "complete by 2018-10-01, today"),
