@@ -16,7 +16,7 @@ use phonehome_signatures::{Catalogue, Category, Directives, VendorId};
 
 use crate::detection::Reach;
 use crate::findings::waivers::Waivers;
-use crate::findings::{Finding, Verdict};
+use crate::findings::{self, Finding, Verdict};
 use crate::frame::LinkType;
 use crate::host::Address;
 use crate::names::Source;
@@ -64,6 +64,8 @@ pub struct Snapshot {
     pub directives: Arc<Directives>,
     /// The waivers, those that have run out included.
     pub waivers: Arc<Waivers>,
+    /// What there was no room for among hosts and findings.
+    pub left_out: findings::Counts,
     /// Hosts of the home networks that sent a packet.
     pub hosts_seen: u64,
     /// Addresses with a remembered name.

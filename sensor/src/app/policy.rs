@@ -34,3 +34,38 @@ impl Policy {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use phonehome_signatures::Catalogue;
+
+    use super::*;
+    use crate::app::ledger::Ledger;
+    use crate::app::snapshot::Input;
+
+    use crate::host::HomeNetworks;
+    use crate::pipeline::{Loaded, Sizes};
+
+    #[test]
+    fn new_directives_are_in_force_from_the_next_snapshot_on() {
+        let catalogue = Arc::new(Catalogue::builtin().unwrap());
+        let input = Input::files(&[PathBuf::from("a.pcap")], Sizes::default());
+        let loaded = Arc::new(Loaded::new(catalogue));
+        let mut ledger = Ledger::new(loaded, HomeNetworks::default(), input);
+        let shared = ledger.share();
+        let ids = || {
+            let snapshot = shared.snapshot();
+            let list = snapshot.directives.list().iter();
+            list.map(|it| it.id.clone()).collect::<Vec<_>>()
+        };
+        assert!(ids().is_empty());
+        let builtin = Directives::builtin().unwrap();
+        ledger.set_directives(builtin.choose(&["us-bod-17-01"]).unwrap());
+        assert_eq!(ids(), ["us-bod-17-01"]);
+        shared.set_directives(builtin.choose(&["us-ndaa-889"]).unwrap());
+        assert_eq!(ids(), ["us-ndaa-889"]);
+        assert_eq!(ledger.snapshot().directives.list().len(), 1);
+    }
+}

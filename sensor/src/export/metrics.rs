@@ -52,6 +52,7 @@ pub fn text(snapshot: &Snapshot) -> String {
     detection(&mut page, snapshot);
     findings(&mut page, snapshot);
     directives::directives(&mut page, snapshot);
+    inventory(&mut page, snapshot);
     signatures(&mut page, snapshot);
     page.into_text()
 }
@@ -434,6 +435,19 @@ fn findings(page: &mut Page, snapshot: &Snapshot) {
                 .iter()
                 .map(|(&(vendor, change), count)| ([snapshot.vendor_id(vendor), change], *count)),
         ),
+    );
+}
+
+fn inventory(page: &mut Page, snapshot: &Snapshot) {
+    let left_out = &snapshot.left_out;
+    page.counter(
+        "phonehome_inventory_refused_total",
+        "Times that a host, or a sighting for a finding, was not taken in for want of room.",
+        ["what"],
+        [
+            (["host"], left_out.hosts_refused),
+            (["finding"], left_out.findings_refused),
+        ],
     );
 }
 

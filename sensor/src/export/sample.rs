@@ -115,6 +115,7 @@ pub(super) fn empty() -> Snapshot {
         changes: BTreeMap::new(),
         directives: directives(),
         waivers: waivers(),
+        left_out: Default::default(),
         hosts_seen: 0,
         resolved_addresses: 0,
         resolved_evicted: 0,
