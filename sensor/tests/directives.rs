@@ -265,6 +265,6 @@ fn directives_of_ones_own_are_checked_and_listed() {
     )
     .unwrap();
     let outcome = sensor::run(["directives", "check", dir]).ended_with(2);
-    let says = "own.toml:24: milestone 2027-03-31: `step` is `done`; write one of identify,";
+    let says = "own.toml:25: milestone 2027-03-31: `step` is `done`; write one of identify,";
     assert!(outcome.stderr.contains(says), "{}", outcome.stderr);
 }
