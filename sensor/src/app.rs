@@ -5,12 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use phonehome_signatures::Catalogue;
-
 use crate::capture::replay::{Damage, Replay, ReplayError};
 use crate::export::progress::Progress;
 use crate::frame::Run;
-use crate::pipeline::{Ledger, Next, Sizes, Source, inline, threads};
+use crate::pipeline::{Ledger, Loaded, Next, Sizes, Source, inline, threads};
 use crate::worker::Report;
 
 pub mod ledger;
@@ -65,14 +63,20 @@ impl Threads {
 /// [`ReadError`] when a file cannot be opened or is no capture, or a thread cannot be started.
 pub fn read(
     reading: &Reading<'_>,
-    catalogue: &Arc<Catalogue>,
+    loaded: &Arc<Loaded>,
     ledger: &mut dyn Ledger,
 ) -> Result<Vec<Damage>, ReadError> {
     let mut source = FileSource::open(reading.files, reading.progress)?;
     let sizes = reading.sizes;
     match reading.threads {
-        Threads::Callers => inline::run(&mut source, catalogue, reading.report, sizes, ledger),
-        Threads::Own => threads::run(&mut source, catalogue, reading.report, sizes, ledger)?,
+        Threads::Callers => inline::run(
+            &mut source,
+            &loaded.catalogue(),
+            reading.report,
+            sizes,
+            ledger,
+        ),
+        Threads::Own => threads::run(&mut source, loaded, reading.report, sizes, ledger)?,
     }
     Ok(source.finish())
 }
@@ -84,11 +88,11 @@ pub fn read(
 /// When a thread cannot be started.
 pub fn watch(
     mut source: live::LiveSource,
-    catalogue: &Arc<Catalogue>,
+    loaded: &Arc<Loaded>,
     sizes: Sizes,
     ledger: &mut dyn Ledger,
 ) -> std::io::Result<()> {
-    threads::run(&mut source, catalogue, Report::Findings, sizes, ledger)
+    threads::run(&mut source, loaded, Report::Findings, sizes, ledger)
 }
 
 /// Says what was damaged; the exit code that goes with it.

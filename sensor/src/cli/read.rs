@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 
@@ -13,6 +14,7 @@ use crate::app::snapshot::Input;
 use crate::app::{self, Reading, Threads};
 use crate::export::{json, metrics, table};
 use crate::findings::{Limits, Verdict};
+use crate::pipeline::Loaded;
 use crate::worker::Report;
 
 /// Options of `phonehome read`.
@@ -40,7 +42,7 @@ pub(super) struct Options {
 }
 
 pub(super) fn main(options: &Options) -> Ended {
-    let catalogue = options.watch.catalogue()?;
+    let loaded = Arc::new(Loaded::new(options.watch.catalogue()?));
     let (threads, sizes) = Threads::for_workers(options.work.workers);
     let reading = Reading {
         files: &options.files,
@@ -50,16 +52,12 @@ pub(super) fn main(options: &Options) -> Ended {
         progress: true,
     };
     let input = Input::files(&options.files, sizes);
-    let mut ledger = Ledger::new(
-        catalogue.clone(),
-        options.watch.home(),
-        Limits::default(),
-        input,
-    );
+    let home = options.watch.home();
+    let mut ledger = Ledger::new(Arc::clone(&loaded), home, Limits::default(), input);
     if let Some(path) = &options.events {
         ledger.write_events(Box::new(BufWriter::new(create(path)?)));
     }
-    let damages = app::read(&reading, &catalogue, &mut ledger).map_err(Failure::caused)?;
+    let damages = app::read(&reading, &loaded, &mut ledger).map_err(Failure::caused)?;
     ledger
         .finish()
         .map_err(|it| cannot_write(options.events.as_ref(), &it))?;

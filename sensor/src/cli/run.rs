@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
-use phonehome_signatures::Catalogue;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -18,7 +17,7 @@ use crate::app::snapshot::Input;
 use crate::app::{self, Reading, Threads};
 use crate::config::{Config, Frames};
 use crate::export::{http, metrics};
-use crate::pipeline::Sizes;
+use crate::pipeline::{Loaded, Sizes};
 use crate::worker::Report;
 
 /// Options of `phonehome run`.
@@ -30,19 +29,20 @@ pub(super) struct Options {
 }
 
 pub(super) fn main(options: &Options) -> Ended {
-    let loaded = options.flags.load()?;
-    let config = &loaded.config;
+    let effective = options.flags.load()?;
+    let config = &effective.config;
     let frames = config.frames().ok_or_else(|| Failure::usage(NO_FRAMES))?;
-    for warning in &loaded.warnings {
+    for warning in &effective.warnings {
         tell(format_args!("warning: {warning}"));
     }
     let catalogue = config.catalogue();
     let catalogue = catalogue.map_err(|it| Failure::usage(with_cause(&it)))?;
+    let loaded = Arc::new(Loaded::new(catalogue));
     let feed = Feed::open(frames, config)?;
     let stop = Arc::new(AtomicBool::new(false));
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(Failure::failed)?;
     let mut ledger = Ledger::new(
-        catalogue.clone(),
+        Arc::clone(&loaded),
         config.home(),
         config.limits(),
         feed.input(),
@@ -67,7 +67,7 @@ pub(super) fn main(options: &Options) -> Ended {
             }
         })
         .map_err(Failure::failed)?;
-    let code = feed.run(&catalogue, &mut ledger)?;
+    let code = feed.run(&loaded, &mut ledger)?;
     if config.exit_when_done {
         handle.close();
     }
@@ -131,16 +131,16 @@ impl<'a> Feed<'a> {
     }
 
     /// Takes it through the pipeline, to its end or until a signal.
-    fn run(self, catalogue: &Arc<Catalogue>, ledger: &mut Ledger) -> Ended {
+    fn run(self, loaded: &Arc<Loaded>, ledger: &mut Ledger) -> Ended {
         match self {
             Self::Files(reading) => {
-                let damages = app::read(&reading, catalogue, ledger).map_err(Failure::caused)?;
+                let damages = app::read(&reading, loaded, ledger).map_err(Failure::caused)?;
                 let code = app::report_damages(&damages);
                 tell("the replay has ended; all of it is settled");
                 Ok(code)
             }
             Self::Interfaces { source, sizes, .. } => {
-                app::watch(source, catalogue, sizes, ledger).map_err(Failure::failed)?;
+                app::watch(source, loaded, sizes, ledger).map_err(Failure::failed)?;
                 tell("stopped; all that was captured is settled");
                 Ok(ExitCode::SUCCESS)
             }
