@@ -9,7 +9,7 @@
 //! each with its place and with what would be right. Nothing is opened here but the file itself.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -165,13 +165,26 @@ impl Config {
     ///
     /// What cannot be read, or all that is wrong in the packs.
     pub fn catalogue(&self) -> Result<Arc<Catalogue>, LoadError> {
-        let loaded = match (&self.signatures, self.builtin_signatures) {
-            (Some(dir), true) => Catalogue::load(dir, Base::Builtin),
-            (Some(dir), false) => Catalogue::load(dir, Base::Empty),
-            (None, _) => Catalogue::builtin().map_err(LoadError::Wrong),
+        let base = if self.builtin_signatures {
+            Base::Builtin
+        } else {
+            Base::Empty
         };
-        loaded.map(Arc::new)
+        catalogue(self.signatures.as_deref(), base)
     }
+}
+
+/// Reads and compiles the packs of a folder, if there is one, on top of others.
+///
+/// # Errors
+///
+/// What cannot be read, or all that is wrong in the packs.
+pub fn catalogue(dir: Option<&Path>, base: Base) -> Result<Arc<Catalogue>, LoadError> {
+    let loaded = match dir {
+        Some(dir) => Catalogue::load(dir, base),
+        None => Catalogue::builtin().map_err(LoadError::Wrong),
+    };
+    loaded.map(Arc::new)
 }
 
 fn default_home() -> Vec<IpNet> {

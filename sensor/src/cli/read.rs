@@ -57,12 +57,8 @@ pub(super) fn main(options: &Options) -> Ended {
         progress: true,
     };
     let input = Input::files(&options.files, sizes);
-    let mut ledger = Ledger::new(
-        Arc::clone(&loaded),
-        options.watch.home(),
-        Limits::default(),
-        input,
-    );
+    let home = options.watch.home();
+    let mut ledger = Ledger::new(Arc::clone(&loaded), home, Limits::default(), input);
     duties.put(&ledger);
     if let Some(path) = &options.events {
         ledger.write_events(Box::new(BufWriter::new(create(path)?)));

@@ -30,10 +30,10 @@ pub(super) struct Options {
 }
 
 pub(super) fn main(options: &Options) -> Ended {
-    let layers = options.flags.load()?;
-    let config = &layers.config;
+    let effective = options.flags.load()?;
+    let config = &effective.config;
     let frames = config.frames().ok_or_else(|| Failure::usage(NO_FRAMES))?;
-    for warning in &layers.warnings {
+    for warning in &effective.warnings {
         tell(format_args!("warning: {warning}"));
     }
     let catalogue = config.catalogue();
