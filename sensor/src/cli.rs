@@ -15,8 +15,10 @@ use phonehome_signatures::{Base, Catalogue, LoadError};
 use crate::findings::Verdict;
 use crate::host::HomeNetworks;
 
+mod config;
 mod directives;
 mod duties;
+mod flags;
 mod names;
 mod read;
 mod run;
@@ -42,6 +44,8 @@ enum Command {
     Signatures(signatures::Options),
     /// Lists the directives that can be put in force, or checks directives of your own.
     Directives(directives::Options),
+    /// Checks a configuration file, or prints the settings in effect.
+    Config(config::Options),
 }
 
 /// Options about what is watched, and for what.
@@ -105,11 +109,14 @@ pub fn main() -> ExitCode {
         Command::Names(options) => names::main(&options),
         Command::Signatures(options) => signatures::main(&options),
         Command::Directives(options) => directives::main(&options),
+        Command::Config(options) => config::main(&options),
     };
     match ended {
         Ok(code) => code,
         Err(failure) => {
-            let _ = writeln!(std::io::stderr(), "phonehome: {failure}");
+            for line in failure.message.lines() {
+                tell(line);
+            }
             ExitCode::from(failure.code)
         }
     }

@@ -45,6 +45,7 @@ mod tests {
     use crate::app::ledger::Ledger;
     use crate::app::snapshot::Input;
 
+    use crate::findings::Limits;
     use crate::host::HomeNetworks;
     use crate::pipeline::{Loaded, Sizes};
 
@@ -53,7 +54,7 @@ mod tests {
         let catalogue = Arc::new(Catalogue::builtin().unwrap());
         let input = Input::files(&[PathBuf::from("a.pcap")], Sizes::default());
         let loaded = Arc::new(Loaded::new(catalogue));
-        let mut ledger = Ledger::new(loaded, HomeNetworks::default(), input);
+        let mut ledger = Ledger::new(loaded, HomeNetworks::default(), Limits::default(), input);
         let shared = ledger.share();
         let ids = || {
             let snapshot = shared.snapshot();
