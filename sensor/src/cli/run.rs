@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use phonehome_signatures::Catalogue;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -17,7 +17,8 @@ use crate::app::ledger::Ledger;
 use crate::app::live::LiveSource;
 use crate::app::snapshot::Input;
 use crate::app::{self, Reading};
-use crate::export::{http, metrics};
+use crate::export::http::{self, HttpError, ShowHosts};
+use crate::export::metrics;
 use crate::pipeline::{MAX_INPUTS, Sizes};
 use crate::worker::Report;
 
@@ -39,10 +40,38 @@ pub(super) struct Options {
         default_value = "127.0.0.1:14663"
     )]
     listen: Vec<SocketAddr>,
+    /// Web file with certificates and passwords, as Prometheus' exporters have it; read again when
+    /// it changes
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    web_config: Option<PathBuf>,
+    /// Path of the metrics; those of hosts are under it at /hosts
+    #[arg(
+        long = "web.telemetry-path",
+        value_name = "PATH",
+        default_value = "/metrics"
+    )]
+    metrics_path: String,
+    /// Whether addresses of hosts are shown: true, false, or auto: while every listener is on
+    /// loopback, or a password or certificate is asked for
+    #[arg(
+        long = "metrics.hosts",
+        value_name = "WHEN",
+        value_enum,
+        default_value = "auto"
+    )]
+    show_hosts: Shown,
     #[command(flatten)]
     watch: Watch,
     #[command(flatten)]
     work: Work,
+}
+
+/// Whether addresses of hosts are shown.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Shown {
+    Auto,
+    True,
+    False,
 }
 
 /// Where frames come from.
@@ -68,11 +97,16 @@ pub(super) fn main(options: &Options) -> Ended {
     ledger.stop_when(move || asked.load(Ordering::Relaxed));
     let shared = ledger.share();
     let state = move || Arc::new(shared.snapshot());
-    let server = http::serve(&options.listen, Arc::new(state)).map_err(Failure::caused)?;
+    let listeners = http::bind(options.web()).map_err(refused)?;
+    let server = listeners.serve(Arc::new(state)).map_err(refused)?;
     for address in server.local_addresses() {
+        let (scheme, path) = (server.scheme(), &options.metrics_path);
         tell(format_args!(
-            "serving on http://{address}/, metrics on http://{address}/metrics"
+            "serving on {scheme}://{address}/, metrics on {scheme}://{address}{path}"
         ));
+    }
+    for warning in server.warnings() {
+        tell(format_args!("warning: {warning}"));
     }
     let signalled = Arc::clone(&stop);
     let handle = signals.handle();
@@ -101,6 +135,32 @@ pub(super) fn main(options: &Options) -> Ended {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+impl Options {
+    /// What the web server is to do.
+    fn web(&self) -> http::Options {
+        http::Options {
+            listen: self.listen.clone(),
+            config_file: self.web_config.clone(),
+            metrics_path: self.metrics_path.clone(),
+            show_hosts: match self.show_hosts {
+                Shown::Auto => ShowHosts::Auto,
+                Shown::True => ShowHosts::Always,
+                Shown::False => ShowHosts::Never,
+            },
+        }
+    }
+}
+
+/// Why there is no web server: what was configured, or the system.
+fn refused(error: HttpError) -> Failure {
+    match error {
+        HttpError::Config(_) | HttpError::Path { .. } => Failure::usage(error),
+        HttpError::Listen { .. } | HttpError::Start(_) | HttpError::Metrics => {
+            Failure::caused(error)
+        }
+    }
 }
 
 /// What feeds the sensor.
