@@ -61,6 +61,25 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// Reads the web file and looks whether all of this can be, without opening anything.
+    ///
+    /// # Errors
+    ///
+    /// [`HttpError::Path`] or [`HttpError::Config`].
+    pub fn check(&self) -> Result<(), HttpError> {
+        self.keeper().map(drop)
+    }
+
+    fn keeper(&self) -> Result<Keeper, HttpError> {
+        if let Some(why) = refuse_metrics_path(&self.metrics_path) {
+            let path = self.metrics_path.clone();
+            return Err(HttpError::Path { path, why });
+        }
+        Ok(Keeper::open(self.config_file.clone())?)
+    }
+}
+
 /// Whether addresses of hosts are shown.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum ShowHosts {
@@ -79,11 +98,7 @@ pub enum ShowHosts {
 ///
 /// [`HttpError`] if the web file is wrong or an address cannot be bound; then nothing is left open.
 pub fn bind(options: Options) -> Result<Listeners, HttpError> {
-    if let Some(why) = refuse_metrics_path(&options.metrics_path) {
-        let path = options.metrics_path;
-        return Err(HttpError::Path { path, why });
-    }
-    let keeper = Keeper::open(options.config_file)?;
+    let keeper = options.keeper()?;
     let runtime = Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
@@ -214,7 +229,7 @@ pub enum HttpError {
     #[error(transparent)]
     Config(#[from] WebConfigError),
     /// The metrics cannot have this path.
-    #[error("the metrics cannot have the path {path:?}: {why}")]
+    #[error("web.telemetry-path = {path:?}: {why}")]
     Path {
         /// The path.
         path: String,
@@ -289,7 +304,7 @@ fn warnings(config: &WebConfig, is_local: bool, show_hosts: ShowHosts) -> Vec<&'
     if !is_local && show_hosts == ShowHosts::Always && !config.requires_authentication() {
         warnings.push(
             "everybody who can reach the web server can read which hosts have what; \
-             metrics.hosts is true and the web file asks for nothing",
+             web.show-hosts is \"always\" and the web file asks for nothing",
         );
     }
     warnings

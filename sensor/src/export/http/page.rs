@@ -112,8 +112,8 @@ impl Access {
         match self {
             Self::Authenticated => "everybody who asks has a password or a certificate",
             Self::Local => "only this machine can connect",
-            Self::Always => "metrics.hosts is true",
-            Self::Never => "metrics.hosts is false",
+            Self::Always => "web.show-hosts is \"always\"",
+            Self::Never => "web.show-hosts is \"never\"",
             Self::Open => "other machines can connect, and nobody is asked for a password",
         }
     }
