@@ -9,6 +9,7 @@
 //! - [`measure`] runs a program and reads the CPU time and memory that it used.
 //! - [`compare`] runs the programs in turn and reduces the runs to medians.
 //! - [`report`] prints and records the result, with the [`machine`] it was measured on.
+//! - [`floods`] measures what floods cost, and what they hide.
 //! - [`check`] compares the names that phonehome reads with those that were generated.
 
 use std::error::Error as _;
@@ -22,6 +23,7 @@ mod check;
 mod cli;
 mod compare;
 mod error;
+mod floods;
 mod generate;
 mod machine;
 mod measure;

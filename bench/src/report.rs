@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::check::Outcome;
 use crate::compare::{Comparison, Row};
 use crate::error::Error;
+use crate::machine::Machine;
 use crate::peers::Peer;
 
 /// A value as indented JSON with a newline.
@@ -85,18 +86,43 @@ pub(crate) fn record(comparison: &Comparison) -> Result<PathBuf, Error> {
     record_in(&runs, comparison)
 }
 
-fn record_in(runs: &Path, comparison: &Comparison) -> Result<PathBuf, Error> {
-    let folder = runs.join(comparison.machine.folder_name());
+/// Writes files named `stem` to `bench/runs/DATE-MACHINE/`, by their extension, and returns that
+/// folder.
+///
+/// # Errors
+///
+/// Those of writing files.
+pub(crate) fn record_as(
+    machine: &Machine,
+    stem: &str,
+    texts: &[(&str, String)],
+) -> Result<PathBuf, Error> {
+    let runs = Path::new(env!("CARGO_MANIFEST_DIR")).join("runs");
+    record_texts(&runs, machine, stem, texts)
+}
+
+fn record_texts(
+    runs: &Path,
+    machine: &Machine,
+    stem: &str,
+    texts: &[(&str, String)],
+) -> Result<PathBuf, Error> {
+    let folder = runs.join(machine.folder_name());
     fs::create_dir_all(&folder).map_err(Error::file("create", &folder))?;
-    let stem = match comparison.capture.spec.kind.as_str() {
-        "mix" => "result".to_owned(),
-        kind => format!("result-{kind}"),
-    };
-    for (extension, content) in [("json", json(comparison)?), ("md", markdown(comparison))] {
+    for (extension, content) in texts {
         let path = folder.join(format!("{stem}.{extension}"));
         fs::write(&path, content).map_err(Error::file("write", &path))?;
     }
     Ok(folder)
+}
+
+fn record_in(runs: &Path, comparison: &Comparison) -> Result<PathBuf, Error> {
+    let stem = match comparison.capture.spec.kind.as_str() {
+        "mix" => "result".to_owned(),
+        kind => format!("result-{kind}"),
+    };
+    let texts = [("json", json(comparison)?), ("md", markdown(comparison))];
+    record_texts(runs, &comparison.machine, &stem, &texts)
 }
 
 /// A check: a row a source, and examples of what differs.
@@ -157,7 +183,7 @@ fn cells(row: &Row) -> Vec<String> {
 }
 
 /// Writes a Markdown table whose columns are as wide as their widest cell; numbers to the right.
-fn put_table(rows: &[Vec<String>], text: &mut String) {
+pub(crate) fn put_table(rows: &[Vec<String>], text: &mut String) {
     let columns = rows.first().map_or(0, Vec::len);
     let width = |column: usize| rows.iter().map(|it| it[column].chars().count()).max();
     let widths: Vec<usize> = (0..columns)
@@ -183,7 +209,7 @@ fn put_table(rows: &[Vec<String>], text: &mut String) {
 }
 
 /// A number with its digits in groups of three.
-fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -210,12 +236,10 @@ const HEADINGS: [&str; 8] = [
 mod tests {
     use std::collections::BTreeMap;
 
+    use super::*;
     use crate::check::Tally;
     use crate::compare::Figures;
     use crate::generate::{Kind, Spec, Summary};
-    use crate::machine::Machine;
-
-    use super::*;
 
     fn comparison() -> Comparison {
         let row = |peer: Peer, figures: Option<Figures>, failure: Option<&str>| Row {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use phonehome_signatures::{Catalogue, Category, VendorId};
 
-use super::{Capture, Decode, Mode, Pipeline, Ready, Sightings, Snapshot, Worker};
+use super::{Capture, Decode, Mode, Pipeline, Ready, Room, Sightings, Snapshot, Worker};
 use crate::detection::Reach;
 use crate::findings::{Finding, Verdict};
 use crate::frame::LinkType;
@@ -96,6 +96,12 @@ pub(super) fn snapshot() -> Snapshot {
     snapshot.findings = findings();
     snapshot.changes = [((KASPERSKY, "opened"), 3), ((BYTEDANCE, "opened"), 2)].into();
     snapshot.hosts_seen = 41;
+    snapshot.room = Room {
+        flow_limit: 1_000_000,
+        buffered_bytes: 4_321,
+        findings_evicted: 2,
+        refused: [1, 0, 5, 0, 3],
+    };
     snapshot.resolved_addresses = 77;
     snapshot
 }
@@ -113,6 +119,7 @@ pub(super) fn empty() -> Snapshot {
         findings: Vec::new(),
         changes: BTreeMap::new(),
         hosts_seen: 0,
+        room: Room::default(),
         resolved_addresses: 0,
         resolved_evicted: 0,
     }
