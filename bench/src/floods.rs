@@ -79,8 +79,13 @@ pub(crate) struct Row {
 #[derive(Debug, Deserialize)]
 struct Finding {
     host: IpAddr,
-    vendor: String,
+    vendor: Vendor,
     contacts: BTreeMap<String, u64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Vendor {
+    id: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -179,7 +184,7 @@ fn sightings(answer: &Path, hosts: &BTreeSet<IpAddr>) -> Result<Sightings, Error
         .findings
         .into_iter()
         .filter(|it| hosts.contains(&it.host))
-        .map(|it| ((it.host, it.vendor), it.contacts.values().sum()))
+        .map(|it| ((it.host, it.vendor.id), it.contacts.values().sum()))
         .collect())
 }
 

@@ -304,18 +304,32 @@ impl Book {
         correlated: &mut Option<Sighting>,
     ) -> Option<Change> {
         let (host, server) = (connection.client.address, connection.server.address);
-        if self.is_home(host) {
-            match connection.reach {
-                Reach::Transferred => self.hosts.proven(host),
-                _ => self.hosts.heard(host),
+        let is_ours = self.is_home(host);
+        match connection.reach {
+            Reach::Asked | Reach::Refused | Reach::Attempted => {
+                // Of the packets of a flood, most are done with here.
+                if !is_ours {
+                    return None;
+                }
+                self.hosts.heard(host);
+            }
+            Reach::Connected => {
+                for it in [host, server] {
+                    if self.is_home(it) {
+                        self.hosts.heard(it);
+                    }
+                }
+            }
+            Reach::Transferred => {
+                for it in [host, server] {
+                    if self.is_home(it) {
+                        self.hosts.proven(it);
+                    }
+                }
             }
         }
-        if self.is_home(server) {
-            match connection.reach {
-                Reach::Transferred => self.hosts.proven(server),
-                Reach::Connected => self.hosts.heard(server),
-                Reach::Asked | Reach::Refused | Reach::Attempted => {}
-            }
+        if !is_ours {
+            return None;
         }
         match (connection.signature, connection.named) {
             (Some(signature), named) => {
