@@ -177,7 +177,7 @@ pub struct Sizes {
 
 impl Sizes {
     /// The bounds of one of that many workers.
-    fn bounds(&self, workers: usize) -> Bounds {
+    pub(crate) fn bounds(&self, workers: usize) -> Bounds {
         Bounds {
             flows: self.flows / workers,
             unfinished_octets: self.unfinished_octets / workers,

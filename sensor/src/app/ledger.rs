@@ -166,12 +166,18 @@ impl Ledger {
         }
     }
 
-    fn publish(&mut self) {
+    fn publish_findings(&mut self) {
         let touched = self.book.take_touched();
         if let Some(shared) = &self.shared {
             for key in touched {
                 shared.inventory.put(key, self.book.finding(key.1, key.0));
             }
+        }
+    }
+
+    fn publish(&mut self) {
+        self.publish_findings();
+        if let Some(shared) = &self.shared {
             shared.view.store(Arc::new(self.without_findings()));
         }
     }
@@ -187,6 +193,9 @@ impl pipeline::Ledger for Ledger {
             self.tell_sighting(&sighting);
         }
         self.tell_changes();
+        if self.book.touched() >= MAX_TOUCHED {
+            self.publish_findings();
+        }
     }
 
     fn count(&mut self, counts: &Counts) {
@@ -233,3 +242,6 @@ impl Events {
         }
     }
 }
+
+/// Findings that may have changed before others see them.
+const MAX_TOUCHED: usize = 4096;

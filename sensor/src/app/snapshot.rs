@@ -6,7 +6,7 @@ use std::sync::Arc;
 use phonehome_signatures::Catalogue;
 
 use crate::decode::{Closed, DecodeCounts, Defragmented, Encapsulation};
-use crate::export::{self, Capture, Decode, Mode, Pipeline, Ready, Sightings, Snapshot};
+use crate::export::{self, Capture, Decode, Mode, Pipeline, Ready, Room, Sightings, Snapshot};
 use crate::findings::Book;
 use crate::frame::LinkType;
 use crate::pipeline::{Counts, InputCounts, InputState, Sizes};
@@ -83,10 +83,27 @@ pub(super) fn snapshot(
             .collect(),
         directives: Arc::default(),
         waivers: Arc::default(),
-        left_out: book.counts(),
-        hosts_seen: book.hosts().alive as u64,
+        hosts_seen: book.alive() as u64,
+        room: room(counts, book),
         resolved_addresses: book.resolved().len() as u64,
         resolved_evicted: book.resolved().evicted(),
+    }
+}
+
+/// What is kept, and what there was no room for.
+fn room(counts: &Counts, book: &Book) -> Room {
+    let left_out = book.counts();
+    Room {
+        flow_limit: counts.flow_limit,
+        buffered_bytes: counts.unfinished_octets,
+        findings_evicted: left_out.findings_evicted,
+        refused: [
+            left_out.hosts_refused,
+            left_out.findings_refused,
+            left_out.names_over,
+            left_out.signatures_over,
+            counts.visibility.questions_refused,
+        ],
     }
 }
 

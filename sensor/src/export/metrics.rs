@@ -17,8 +17,8 @@ use self::page::{Page, encode, float};
 use super::directives::State;
 use super::json::{ECH, QUIC_VERSIONS};
 use super::{
-    CHANGES, DATAGRAMS, DECODE_REASONS, LAYERS, PACKETS, SKIPPED, STAGES, Snapshot, UNWRAPPED,
-    VERSION, day_start, link_word, verdict_word,
+    CHANGES, DATAGRAMS, DECODE_REASONS, LAYERS, PACKETS, REFUSED, SKIPPED, STAGES, Snapshot,
+    UNWRAPPED, VERSION, day_start, link_word, verdict_word,
 };
 use crate::detection::Reach;
 use crate::findings::Verdict;
@@ -52,7 +52,7 @@ pub fn text(snapshot: &Snapshot) -> String {
     detection(&mut page, snapshot);
     findings(&mut page, snapshot);
     directives::directives(&mut page, snapshot);
-    inventory(&mut page, snapshot);
+    room(&mut page, snapshot);
     signatures(&mut page, snapshot);
     page.into_text()
 }
@@ -220,6 +220,21 @@ fn decode(page: &mut Page, snapshot: &Snapshot) {
 
 fn flows(page: &mut Page, snapshot: &Snapshot) {
     let seen = &snapshot.visibility;
+    page.gauge(
+        "phonehome_flows",
+        "Flows tracked now.",
+        ["transport"],
+        Transport::ALL
+            .into_iter()
+            .zip(seen.flows_open())
+            .map(|(it, count)| ([it.as_str()], float(count))),
+    );
+    page.gauge(
+        "phonehome_flows_limit",
+        "Flows that the tables may hold.",
+        [],
+        [([], float(snapshot.room.flow_limit))],
+    );
     page.counter(
         "phonehome_flows_started_total",
         "Flows first seen.",
@@ -237,6 +252,18 @@ fn flows(page: &mut Page, snapshot: &Snapshot) {
         "Flows dropped because the table was full.",
         ["transport"],
         by_transport(&seen.flows_evicted),
+    );
+    page.gauge(
+        "phonehome_flow_buffered_bytes",
+        "Bytes held for messages in the making.",
+        [],
+        [([], float(snapshot.room.buffered_bytes))],
+    );
+    page.counter(
+        "phonehome_flow_buffers_evicted_total",
+        "Flows whose messages in the making were given up because all took too much memory.",
+        ["transport"],
+        by_transport(&seen.unfinished_evicted),
     );
 }
 
@@ -438,16 +465,21 @@ fn findings(page: &mut Page, snapshot: &Snapshot) {
     );
 }
 
-fn inventory(page: &mut Page, snapshot: &Snapshot) {
-    let left_out = &snapshot.left_out;
+fn room(page: &mut Page, snapshot: &Snapshot) {
     page.counter(
-        "phonehome_inventory_refused_total",
-        "Times that a host, or a sighting for a finding, was not taken in for want of room.",
-        ["what"],
-        [
-            (["host"], left_out.hosts_refused),
-            (["finding"], left_out.findings_refused),
-        ],
+        "phonehome_findings_evicted_total",
+        "Findings of hosts that may not exist, dropped because there were too many.",
+        [],
+        [([], snapshot.room.findings_evicted)],
+    );
+    page.counter(
+        "phonehome_refused_total",
+        "Newcomers left out because a collection was full.",
+        ["collection"],
+        REFUSED
+            .into_iter()
+            .zip(snapshot.room.refused)
+            .map(|(it, count)| ([it], count)),
     );
 }
 

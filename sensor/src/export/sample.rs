@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use phonehome_signatures::{Catalogue, Category, Directives, VendorId, Waiver};
 
-use super::{Capture, Decode, Mode, Pipeline, Ready, Sightings, Snapshot, Worker};
+use super::{Capture, Decode, Mode, Pipeline, Ready, Room, Sightings, Snapshot, Worker};
 use crate::detection::Reach;
 use crate::findings::waivers::Waivers;
 use crate::findings::{Finding, Verdict};
@@ -97,6 +97,12 @@ pub(super) fn snapshot() -> Snapshot {
     snapshot.findings = findings().into_iter().map(Arc::new).collect();
     snapshot.changes = [((KASPERSKY, "opened"), 3), ((BYTEDANCE, "opened"), 2)].into();
     snapshot.hosts_seen = 41;
+    snapshot.room = Room {
+        flow_limit: 1_000_000,
+        buffered_bytes: 4_321,
+        findings_evicted: 2,
+        refused: [1, 0, 5, 0, 3],
+    };
     snapshot.resolved_addresses = 77;
     snapshot
 }
@@ -115,8 +121,8 @@ pub(super) fn empty() -> Snapshot {
         changes: BTreeMap::new(),
         directives: directives(),
         waivers: waivers(),
-        left_out: Default::default(),
         hosts_seen: 0,
+        room: Room::default(),
         resolved_addresses: 0,
         resolved_evicted: 0,
     }

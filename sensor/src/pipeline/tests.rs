@@ -1,6 +1,6 @@
 //! Frames in, names out, through the whole pure path.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use etherparse::PacketBuilder;
 use phonehome_signatures::Catalogue;
@@ -13,6 +13,8 @@ use crate::names::tls::builder::Hello;
 use crate::time::Timestamp;
 use crate::visibility::{Unnamed, Visibility};
 use crate::worker::Report;
+
+mod octets;
 
 #[test]
 fn a_split_hello_is_named_whatever_the_order_of_its_segments() {
@@ -212,7 +214,9 @@ impl Scene {
             match step {
                 0 => scene.open(host),
                 1 | 2 => {
-                    let hello = Hello::browser(&format!("h{host}s{size}.example")).record();
+                    let zone = ["example", "upd.kaspersky.com", "ksn.kaspersky-labs.com"];
+                    let zone = zone[usize::from(size) % zone.len()];
+                    let hello = Hello::browser(&format!("h{host}s{size}.{zone}")).record();
                     let (first, second) = hello.split_at(usize::from(size).min(1000));
                     let next = *from_client + first.len() as u32;
                     if step == 1 {
@@ -234,6 +238,7 @@ impl Scene {
                 }
                 7 => scene.udp(host, size, &bulk),
                 8 => scene.now += i64::from(size) * 30_000_000,
+                _ if size % 2 == 0 => scene.dns(host, &format!("q{size}.kaspersky.com")),
                 _ => scene.dns(host, &format!("q{size}.example")),
             }
         }
@@ -434,5 +439,7 @@ fn port(host: u8) -> u16 {
 }
 
 fn catalogue() -> Arc<Catalogue> {
-    Arc::new(Catalogue::default())
+    static BUILTIN: LazyLock<Arc<Catalogue>> =
+        LazyLock::new(|| Arc::new(Catalogue::builtin().unwrap()));
+    Arc::clone(&BUILTIN)
 }
