@@ -86,6 +86,7 @@ impl Worker {
             text: String::new(),
             octets: Vec::new(),
             told: Vec::new(),
+            span: None,
         };
         Self {
             flows: FlowTable::new(flow_limit),
@@ -198,8 +199,13 @@ impl Worker {
     }
 
     fn tick(&mut self, span: i64, number: u64, at: Timestamp) {
-        self.tick = Some(span);
         self.clock = self.clock.max(Some(at));
+        // Another capture may be ahead.
+        if self.tick.is_some_and(|it| span <= it) {
+            return;
+        }
+        self.tick = Some(span);
+        self.desk.span = Some(span);
         let begin = self.desk.told.len();
         self.flows.expire(short(self.tick), |it| {
             self.desk.time_out(it, number, at);

@@ -44,6 +44,7 @@ pub fn text(snapshot: &Snapshot) -> String {
     );
     capture(&mut page, snapshot);
     pipeline(&mut page, snapshot);
+    canary(&mut page, snapshot);
     decode(&mut page, snapshot);
     flows(&mut page, snapshot);
     visibility(&mut page, snapshot);
@@ -168,6 +169,32 @@ fn pipeline(page: &mut Page, snapshot: &Snapshot) {
     );
 }
 
+fn canary(page: &mut Page, snapshot: &Snapshot) {
+    let Some(canary) = &snapshot.canary else {
+        return;
+    };
+    page.gauge(
+        "phonehome_canary_last_success_timestamp_seconds",
+        "Time when a canary exchange last came out as a finding, of the worker for which that is \
+         longest ago; 0 before the first.",
+        [],
+        [([], canary.last_success.unwrap_or_default().as_secs_f64())],
+    );
+    page.counter(
+        "phonehome_canary_exchanges_total",
+        "Canary exchanges that set out, and those that came out as a finding.",
+        ["result"],
+        [(["sent"], canary.sent), (["found"], canary.found)],
+    );
+    page.histogram(
+        "phonehome_canary_latency_seconds",
+        "Time from the capture thread to the finding, of canary exchanges.",
+        &canary.latency_bounds,
+        &canary.latency_counts,
+        canary.latency_sum,
+    );
+}
+
 fn decode(page: &mut Page, snapshot: &Snapshot) {
     let decode = &snapshot.decode;
     page.counter(
@@ -216,6 +243,23 @@ fn decode(page: &mut Page, snapshot: &Snapshot) {
 
 fn flows(page: &mut Page, snapshot: &Snapshot) {
     let seen = &snapshot.visibility;
+    let open = seen.flows_started.iter().zip(&seen.flows_ended);
+    let open = open.map(|(started, ended)| started.saturating_sub(ended.iter().sum()));
+    page.gauge(
+        "phonehome_flows",
+        "Flows tracked now.",
+        ["transport"],
+        Transport::ALL
+            .into_iter()
+            .zip(open)
+            .map(|(it, count)| ([it.as_str()], float(count))),
+    );
+    page.gauge(
+        "phonehome_flows_limit",
+        "Flows that the tables may hold.",
+        [],
+        [([], float(snapshot.pipeline.flow_limit))],
+    );
     page.counter(
         "phonehome_flows_started_total",
         "Flows first seen.",

@@ -97,6 +97,8 @@ impl Inline<'_> {
             visibility: self.worker.visibility().clone(),
             flows: self.worker.flows() as u64,
             flow_limit: sizes.flows as u64,
+            busy: Vec::new(),
+            canary: None,
             finished: true,
         });
     }
