@@ -12,7 +12,7 @@ use crate::frame::{LinkType, Run};
 use crate::intake::IntakeCounts;
 use crate::time::Timestamp;
 use crate::visibility::Visibility;
-use crate::worker::Told;
+use crate::worker::{Bounds, Told};
 use canary::CanaryCounts;
 
 pub mod canary;
@@ -118,6 +118,8 @@ pub struct Counts {
     pub busy: Vec<(String, Duration)>,
     /// How the canary is; `None` without one.
     pub canary: Option<CanaryCounts>,
+    /// Octets of memory that messages in the making take.
+    pub unfinished_octets: u64,
     /// Whether the input has ended and everything is settled.
     pub finished: bool,
 }
@@ -209,8 +211,11 @@ impl AddAssign<&Self> for InputState {
 pub struct Sizes {
     /// Worker threads, from one to [`MAX_WORKERS`](crate::intake::MAX_WORKERS).
     pub workers: usize,
-    /// Flows that all tables together may hold.
+    /// Flows that all tables together may hold: from 128 octets of memory for each, of which only
+    /// headers were seen, to 250.
     pub flows: usize,
+    /// Octets of memory for messages in the making, of all flows together.
+    pub unfinished_octets: usize,
     /// Triage has `1 << triage_bits` slots of 64 octets.
     pub triage_bits: u32,
     /// Batches that may wait for one worker.
@@ -219,11 +224,22 @@ pub struct Sizes {
     pub canary_every: Option<Duration>,
 }
 
+impl Sizes {
+    /// The bounds of one of that many workers.
+    fn bounds(&self, workers: usize) -> Bounds {
+        Bounds {
+            flows: self.flows / workers,
+            unfinished_octets: self.unfinished_octets / workers,
+        }
+    }
+}
+
 impl Default for Sizes {
     fn default() -> Self {
         Self {
             workers: 1,
             flows: 1_000_000,
+            unfinished_octets: 64 << 20,
             triage_bits: 16,
             queue_batches: 32,
             canary_every: Some(Duration::from_secs(3)),

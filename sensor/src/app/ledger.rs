@@ -6,10 +6,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use phonehome_signatures::Directives;
 
+use super::policy::Policy;
 use super::snapshot::{Input, snapshot};
 use crate::detection::{Notice, Sighting, What};
 use crate::export::{Ready, Snapshot, events};
+use crate::findings::waivers::Waivers;
 use crate::findings::{Book, Change, Limits};
 use crate::host::HomeNetworks;
 use crate::inventory::Inventory;
@@ -25,6 +28,7 @@ pub struct Ledger {
     changes: Vec<Change>,
     events: Option<Events>,
     counts: Counts,
+    policy: Arc<Policy>,
     shared: Option<Arc<Shared>>,
     stop: Box<dyn Fn() -> bool>,
 }
@@ -34,6 +38,7 @@ pub struct Ledger {
 pub struct Shared {
     inventory: Inventory,
     view: ArcSwap<View>,
+    policy: Arc<Policy>,
 }
 
 /// Everything but the findings, as of the newest publication.
@@ -53,13 +58,9 @@ struct Events {
 impl Ledger {
     /// An empty ledger for an input.
     #[must_use]
-    pub fn new(loaded: Arc<Loaded>, home: HomeNetworks, input: Input) -> Self {
+    pub fn new(loaded: Arc<Loaded>, home: HomeNetworks, limits: Limits, input: Input) -> Self {
         let loaded = Follower::new(loaded);
-        let book = Book::new(
-            Arc::clone(loaded.catalogue()),
-            home.clone(),
-            Limits::default(),
-        );
+        let book = Book::new(Arc::clone(loaded.catalogue()), home.clone(), limits);
         Self {
             loaded,
             input,
@@ -68,6 +69,7 @@ impl Ledger {
             changes: Vec::new(),
             events: None,
             counts: Counts::default(),
+            policy: Arc::default(),
             shared: None,
             stop: Box::new(|| false),
         }
@@ -93,6 +95,7 @@ impl Ledger {
         let shared = Arc::new(Shared {
             inventory: Inventory::default(),
             view,
+            policy: Arc::clone(&self.policy),
         });
         self.shared = Some(Arc::clone(&shared));
         shared
@@ -101,10 +104,20 @@ impl Ledger {
     /// A copy of all that is shown.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot {
+        self.policy.applied_to(Snapshot {
             findings: self.book.findings(),
             ..self.without_findings()
-        }
+        })
+    }
+
+    /// Puts directives in force, instead of those that were.
+    pub fn set_directives(&self, directives: Directives) {
+        self.policy.set_directives(directives);
+    }
+
+    /// Puts waivers in force, instead of those that were.
+    pub fn set_waivers(&self, waivers: Waivers) {
+        self.policy.set_waivers(waivers);
     }
 
     /// Ends the events.
@@ -224,15 +237,25 @@ impl Shared {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let view = self.view.load();
-        let mut snapshot = Snapshot {
+        let mut snapshot = self.policy.applied_to(Snapshot {
             findings: self.inventory.findings(),
             ..Snapshot::clone(&view.snapshot)
-        };
+        });
         let is_failing = view.deadline.is_some_and(|it| it <= Instant::now());
         if is_failing && snapshot.ready == Ready::Yes {
             snapshot.ready = Ready::No(CANARY_FAILS.to_owned());
         }
         snapshot
+    }
+
+    /// Puts directives in force, instead of those that were; the next snapshot goes by them.
+    pub fn set_directives(&self, directives: Directives) {
+        self.policy.set_directives(directives);
+    }
+
+    /// Puts waivers in force, instead of those that were; the next snapshot goes by them.
+    pub fn set_waivers(&self, waivers: Waivers) {
+        self.policy.set_waivers(waivers);
     }
 }
 

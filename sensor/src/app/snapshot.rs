@@ -83,6 +83,9 @@ pub(super) fn snapshot(
             .iter()
             .map(|(it, count)| ((it.0, it.1.as_str()), *count))
             .collect(),
+        directives: Arc::default(),
+        waivers: Arc::default(),
+        left_out: book.counts(),
         hosts_seen: book.hosts().alive as u64,
         resolved_addresses: book.resolved().len() as u64,
         resolved_evicted: book.resolved().evicted(),
@@ -177,6 +180,7 @@ fn pipeline(input: &Input, counts: &Counts) -> Pipeline {
         queue_limit_frames: (input.sizes.queue_batches * crate::batch::MAX_ITEMS) as u64,
         busy: counts.busy.clone(),
         flow_limit: counts.flow_limit,
+        unfinished_bytes: counts.unfinished_octets,
     }
 }
 

@@ -20,6 +20,7 @@ use crate::intake::{Intake, Outlet, worker_of};
 use crate::names::{Endpoint, Transport};
 use crate::time::Timestamp;
 use crate::triage::Triage;
+use crate::worker::Bounds;
 
 pub(super) mod frames;
 
@@ -270,5 +271,8 @@ const FIRST_PORT: u16 = 20_000;
 /// 256 slots of triage: two flows for each worker are open at a time.
 const TRIAGE_BITS: u32 = 8;
 
-/// Flows that a worker may have of exchanges: a few seconds of them.
-pub(super) const MAX_FLOWS: usize = 64;
+/// Bounds of what a worker keeps of exchanges: the flows of some minutes, and two halves of a hello.
+pub(super) const BOUNDS: Bounds = Bounds {
+    flows: 64,
+    unfinished_octets: 1 << 16,
+};

@@ -128,8 +128,8 @@ fn desks(
         let catalogue = follower.catalogue();
         desks.push(WorkerDesk {
             number,
-            worker: Worker::new(Arc::clone(catalogue), report, sizes.flows / workers),
-            shadow: Worker::new(Arc::clone(catalogue), Report::Findings, canary::MAX_FLOWS),
+            worker: Worker::new(Arc::clone(catalogue), report, sizes.bounds(workers)),
+            shadow: Worker::new(Arc::clone(catalogue), Report::Findings, canary::BOUNDS),
             follower,
             inbox,
             backs,
@@ -145,10 +145,11 @@ fn desks(
 enum News {
     /// The counts of a capture, by its number.
     Capture(usize, Box<CaptureCounts>),
-    /// What a worker has to tell up to a frame, and its counts.
+    /// A piece of what a worker has to tell; more of the same frame may follow.
+    Piece { number: usize, told: Vec<Told> },
+    /// A worker has told everything up to a frame; and its counts.
     Worker {
         number: usize,
-        told: Vec<Told>,
         watermark: u64,
         counts: Box<Progress>,
         canary: Option<Sung>,
@@ -182,6 +183,7 @@ struct Progress {
     packets: Vec<Shares>,
     clock: Option<Timestamp>,
     flows: u64,
+    unfinished_octets: u64,
     visibility: Visibility,
     busy: Option<Duration>,
 }
@@ -240,22 +242,22 @@ impl WorkerDesk {
                     shares,
                     canary,
                 } => {
-                    let mut told = Vec::new();
-                    self.worker.work(&mut batch, &mut told);
+                    self.worker
+                        .work(&mut batch, &mut teller(self.number, &self.news));
                     packets[capture] += shares;
                     let watermark = batch.watermark;
                     let canary = canary.map(|it| self.sing(capture, *it));
                     self.send_home(capture, batch);
-                    if !self.tell(told, watermark, &packets, canary) {
+                    if !self.count(watermark, &packets, canary) {
                         return;
                     }
                 }
                 ToWorker::End(number, at) => (last, end) = (last.max(number), end.max(at)),
             }
         }
-        let mut told = Vec::new();
-        self.worker.finish(last, end, &mut told);
-        self.tell(told, u64::MAX, &packets, None);
+        self.worker
+            .finish(last, end, &mut teller(self.number, &self.news));
+        self.count(u64::MAX, &packets, None);
     }
 
     /// Gives a batch back to the capture that filled it, empty but for what is settled.
@@ -270,7 +272,8 @@ impl WorkerDesk {
     /// Works on a canary exchange.
     fn sing(&mut self, capture: usize, mut flight: Flight) -> Sung {
         let mut told = Vec::new();
-        self.shadow.work(&mut flight.batch, &mut told);
+        self.shadow
+            .work(&mut flight.batch, &mut |piece| told.append(piece));
         Sung {
             capture,
             left: flight.left,
@@ -278,29 +281,34 @@ impl WorkerDesk {
         }
     }
 
-    /// Whether there still is a ledger to tell it to.
-    fn tell(
-        &self,
-        told: Vec<Told>,
-        watermark: u64,
-        packets: &[Shares],
-        canary: Option<Sung>,
-    ) -> bool {
+    /// Says how far it has come; whether there still is a ledger to tell it to.
+    fn count(&self, watermark: u64, packets: &[Shares], canary: Option<Sung>) -> bool {
         let counts = Progress {
             packets: packets.to_vec(),
             clock: self.worker.clock(),
             flows: self.worker.flows() as u64,
+            unfinished_octets: self.worker.unfinished_octets() as u64,
             visibility: self.worker.visibility().clone(),
             busy: busy(),
         };
         let news = News::Worker {
             number: self.number,
-            told,
             watermark,
             counts: Box::new(counts),
             canary,
         };
         self.news.send(news).is_ok()
+    }
+}
+
+/// Sends what a worker has to tell to the ledger, piece by piece.
+fn teller(number: usize, news: &Sender<News>) -> impl FnMut(&mut Vec<Told>) {
+    move |told| {
+        if !told.is_empty() {
+            let told = std::mem::take(told);
+            // Without a ledger there is nobody to tell.
+            let _ = news.send(News::Piece { number, told });
+        }
     }
 }
 

@@ -61,20 +61,11 @@ impl LedgerDesk {
                     self.captures[number] = *counts;
                     true
                 }
-                News::Worker {
-                    number,
-                    told,
-                    watermark,
-                    counts,
-                    canary,
-                } => {
-                    self.workers[number] = *counts;
+                News::Piece { number, told } => {
                     match self.order {
                         Order::OfFrames => {
-                            self.merge.push(number, told, watermark);
-                            while let Some(told) = self.merge.pop() {
-                                ledger.take(&told.notice);
-                            }
+                            self.merge.push(number, told);
+                            self.take(ledger);
                         }
                         Order::OfArrival => {
                             for told in told {
@@ -82,13 +73,25 @@ impl LedgerDesk {
                             }
                         }
                     }
+                    self.is_overdue(counted)
+                }
+                News::Worker {
+                    number,
+                    watermark,
+                    counts,
+                    canary,
+                } => {
+                    self.workers[number] = *counts;
+                    if self.order == Order::OfFrames {
+                        self.merge.advance(number, watermark);
+                        self.take(ledger);
+                    }
                     if let (Some(perch), Some(sung)) = (&mut self.perch, canary)
                         && ledger.is_finding(&sung.told)
                     {
                         perch.found(sung.capture, number, sung.left);
                     }
-                    // A capture that finds no room for its counts keeps them.
-                    self.order == Order::OfArrival && counted.elapsed() >= OVERDUE
+                    self.is_overdue(counted)
                 }
             };
             if is_due {
@@ -104,6 +107,18 @@ impl LedgerDesk {
             ..self.counts()
         };
         ledger.count(&counts);
+    }
+
+    /// Takes the notices that are next in the order of frames.
+    fn take(&mut self, ledger: &mut dyn Ledger) {
+        while let Some(told) = self.merge.pop() {
+            ledger.take(&told.notice);
+        }
+    }
+
+    /// Whether counts must be given though no capture has: a live one that finds no room keeps its own.
+    fn is_overdue(&self, counted: Instant) -> bool {
+        self.order == Order::OfArrival && counted.elapsed() >= OVERDUE
     }
 
     /// Counts of one moment: what a worker has settled was handed to it, even where a capture has not
@@ -134,6 +149,7 @@ impl LedgerDesk {
             }
             counts.workers.push(of_worker);
             counts.flows += worker.flows;
+            counts.unfinished_octets += worker.unfinished_octets;
             counts.visibility += &worker.visibility;
         }
         let sent = self.captures.iter().map(|it| it.canaries).sum();
