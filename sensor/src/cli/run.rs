@@ -9,15 +9,15 @@ use clap::Args;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::duties::Duties;
 use super::flags::Flags;
-use super::{Ended, Failure, tell, with_cause};
+use super::{Ended, Failure, duties, tell, with_cause};
 use crate::app::ledger::Ledger;
 use crate::app::live::{LiveSource, Settings};
 use crate::app::snapshot::Input;
 use crate::app::{self, Reading, Threads};
-use crate::config::{Config, Frames};
-use crate::export::{http, metrics};
+use crate::config::{Config, Frames, Shown};
+use crate::export::http::{self, HttpError, ShowHosts};
+use crate::export::metrics;
 use crate::pipeline::{Loaded, Sizes};
 use crate::worker::Report;
 
@@ -38,7 +38,7 @@ pub(super) fn main(options: &Options) -> Ended {
     }
     let catalogue = config.catalogue();
     let catalogue = catalogue.map_err(|it| Failure::usage(with_cause(&it)))?;
-    let duties = Duties::of(config).read(&catalogue)?;
+    let duties = duties::in_force(config.duties(&catalogue))?;
     let loaded = Arc::new(Loaded::new(catalogue));
     let feed = Feed::open(frames, config)?;
     let stop = Arc::new(AtomicBool::new(false));
@@ -49,16 +49,22 @@ pub(super) fn main(options: &Options) -> Ended {
         config.limits(),
         feed.input(),
     );
-    duties.put(&ledger);
+    ledger.set_directives(duties.directives);
+    ledger.set_waivers(duties.waivers);
     let asked = Arc::clone(&stop);
     ledger.stop_when(move || asked.load(Ordering::Relaxed));
     let shared = ledger.share();
     let state = move || Arc::new(shared.snapshot());
-    let server = http::serve(&config.listen_address, Arc::new(state)).map_err(Failure::caused)?;
+    let listeners = http::bind(web(config)).map_err(refused)?;
+    let server = listeners.serve(Arc::new(state)).map_err(refused)?;
     for address in server.local_addresses() {
+        let (scheme, path) = (server.scheme(), &config.metrics_path);
         tell(format_args!(
-            "serving on http://{address}/, metrics on http://{address}/metrics"
+            "serving on {scheme}://{address}/, metrics on {scheme}://{address}{path}"
         ));
+    }
+    for warning in server.warnings() {
+        tell(format_args!("warning: {warning}"));
     }
     let signalled = Arc::clone(&stop);
     let handle = signals.handle();
@@ -87,6 +93,30 @@ pub(super) fn main(options: &Options) -> Ended {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// What the web server is to do.
+pub(super) fn web(config: &Config) -> http::Options {
+    http::Options {
+        listen: config.listen_address.clone(),
+        config_file: config.web_config.clone(),
+        metrics_path: config.metrics_path.clone(),
+        show_hosts: match config.show_hosts {
+            Shown::Auto => ShowHosts::Auto,
+            Shown::Always => ShowHosts::Always,
+            Shown::Never => ShowHosts::Never,
+        },
+    }
+}
+
+/// Why there is no web server: what was configured, or the system.
+pub(super) fn refused(error: HttpError) -> Failure {
+    match error {
+        HttpError::Config(_) | HttpError::Path { .. } => Failure::usage(error),
+        HttpError::Listen { .. } | HttpError::Start(_) | HttpError::Metrics => {
+            Failure::caused(error)
+        }
+    }
 }
 
 /// What feeds the sensor.
