@@ -51,6 +51,8 @@ pub struct Snapshot {
     pub captures: Vec<Capture>,
     /// Queues and threads.
     pub pipeline: Pipeline,
+    /// What became of canary exchanges; `None` where none are made, as in the reading of files.
+    pub canary: Option<Canary>,
     /// What the decoder counted.
     pub decode: Decode,
     /// What could and could not be named.
@@ -212,9 +214,28 @@ pub struct Pipeline {
     pub workers: Vec<Worker>,
     /// Frames that the queue of one worker may hold.
     pub queue_limit_frames: u64,
-    /// Processor time that each thread has used, by its name: `capture`, `ledger`, `http`,
-    /// `worker0` and so on.
+    /// Processor time that each thread has used, by its name: `capture0`, `ledger`, `worker0` and so
+    /// on.
     pub busy: Vec<(String, Duration)>,
+}
+
+/// What became of canary exchanges: made up by the sensor and taken through all its threads, they must
+/// come out as findings.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Canary {
+    /// Exchanges that set out.
+    pub sent: u64,
+    /// Exchanges that came out as a finding.
+    pub found: u64,
+    /// When the newest came out, by the clock of the machine, of the worker for which that is longest
+    /// ago; `None` while one has none.
+    pub last_success: Option<Timestamp>,
+    /// Upper bounds of times from setting out to the finding, rising.
+    pub latency_bounds: Vec<Duration>,
+    /// Exchanges by the first bound that they kept; the last are those beyond.
+    pub latency_counts: Vec<u64>,
+    /// All times together.
+    pub latency_sum: Duration,
 }
 
 /// A worker as others see it.

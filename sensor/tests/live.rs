@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -33,6 +33,94 @@ fn what_is_sent_is_received_and_found_as_in_the_file() {
     sensor.wait_for("the findings of the file", |_| {
         findings(&sensor.get("/api/v1/findings")) == expected
     });
+}
+
+#[test]
+fn a_finding_is_in_the_metrics_within_two_seconds_of_its_frames() {
+    let Some(wire) = Wire::new(1) else { return };
+    let sensor = wire.start(&[]);
+    sensor.wait_until_ready();
+    wire.send("src0", &["--pps=2000"]);
+    let sent = Instant::now();
+    // Those that show only when silence has ended a flow are not among them.
+    sensor.wait_for("findings", |page| page.open_findings() >= 5);
+    assert!(
+        sent.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        sent.elapsed()
+    );
+}
+
+#[test]
+fn what_was_captured_before_the_stop_is_found() {
+    let Some(wire) = Wire::new(1) else { return };
+    let [path, expected] = ["live.txt", "file.txt"].map(|it| wire.folder.path().join(it));
+    let mut sensor = wire.start(&["--metrics", path.to_str().unwrap()]);
+    sensor.wait_until_ready();
+    wire.send("src0", &["--pps=2000"]);
+    assert!(sensor.stop() < Duration::from_secs(5));
+    let output = phonehome()
+        .args(["read", "--metrics"])
+        .args([&expected, &wire.capture])
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let [page, file] = [path, expected].map(|it| Page {
+        text: std::fs::read_to_string(it).unwrap(),
+    });
+    page.check();
+    assert_eq!(page.received("mon0"), FRAMES);
+    assert_eq!(page.processed("mon0"), FRAMES);
+    assert_eq!(page.open_findings(), file.open_findings());
+    assert!(file.open_findings() > 5);
+}
+
+#[test]
+fn on_a_silent_wire_the_canary_sings_and_leaves_no_trace() {
+    let Some(wire) = Wire::new(1) else { return };
+    let sensor = wire.start(&[]);
+    sensor.wait_until_ready();
+    let found = |page: &Page| page.of("phonehome_canary_exchanges_total", "result=\"found\"");
+    sensor.wait_for("canaries", |page| found(page) >= 4);
+    let page = sensor.metrics();
+    let success = page.value("phonehome_canary_last_success_timestamp_seconds");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    assert!((now.as_secs_f64() - success).abs() < 10.0, "{success}");
+    assert_eq!(
+        page.value("phonehome_canary_latency_seconds_count") as u64,
+        found(&page)
+    );
+    assert_eq!((page.received("mon0"), page.queued()), (0, 0));
+    assert_eq!(page.of("phonehome_sightings_total", "vendor="), 0);
+    assert_eq!(page.of("phonehome_flows_started_total", "transport="), 0);
+    assert_eq!(page.of("phonehome_decode_packets_total", "network="), 0);
+    assert_eq!(sensor.get("/-/ready"), "ready\n");
+    for path in ["/api/v1/findings", "/metrics/hosts", "/"] {
+        let answer = sensor.get(path);
+        assert!(
+            !answer.is_empty() && !answer.contains("192.0.2.1"),
+            "{path}"
+        );
+    }
+    assert_eq!(findings(&sensor.get("/api/v1/findings")), [""; 0]);
+}
+
+#[test]
+fn without_signatures_the_canary_fails_within_fifteen_seconds() {
+    let Some(wire) = Wire::new(1) else { return };
+    let sensor = wire.start(&["--no-builtin-signatures"]);
+    let started = Instant::now();
+    sensor.wait_until_ready();
+    sensor.wait_for("the canary to fail", |_| {
+        sensor
+            .get("/-/ready")
+            .starts_with("not ready: a canary exchange")
+    });
+    assert!(
+        started.elapsed() < Duration::from_secs(17),
+        "{:?}",
+        started.elapsed()
+    );
 }
 
 #[test]
@@ -330,6 +418,16 @@ impl Page {
             .filter(|(row, _)| row.starts_with(&format!("{family}{{")) && row.contains(label))
             .map(|(_, value)| value.parse::<u64>().unwrap())
             .sum()
+    }
+
+    /// The value of a row without labels.
+    fn value(&self, row: &str) -> f64 {
+        let mut rows = self.text.lines().filter_map(|it| it.rsplit_once(' '));
+        rows.find(|it| it.0 == row).unwrap().1.parse().unwrap()
+    }
+
+    fn open_findings(&self) -> u64 {
+        self.of("phonehome_open_findings", "vendor=")
     }
 
     fn received(&self, interface: &str) -> u64 {

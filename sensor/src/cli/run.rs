@@ -173,7 +173,7 @@ impl<'a> Feed<'a> {
                 Ok(code)
             }
             Self::Interfaces { source, sizes, .. } => {
-                app::watch(source, loaded, sizes, ledger).map_err(Failure::failed)?;
+                app::watch(vec![source], loaded, sizes, ledger).map_err(Failure::failed)?;
                 tell("stopped; all that was captured is settled");
                 Ok(ExitCode::SUCCESS)
             }

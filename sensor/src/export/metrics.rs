@@ -46,6 +46,7 @@ pub fn text(snapshot: &Snapshot) -> String {
     );
     capture(&mut page, snapshot);
     pipeline(&mut page, snapshot);
+    canary(&mut page, snapshot);
     decode(&mut page, snapshot);
     flows(&mut page, snapshot);
     visibility(&mut page, snapshot);
@@ -169,6 +170,32 @@ fn pipeline(page: &mut Page, snapshot: &Snapshot) {
         "Capture time that the worker has reached.",
         ["worker"],
         workers().filter_map(|(number, it)| Some(([number], it.clock?.as_secs_f64()))),
+    );
+}
+
+fn canary(page: &mut Page, snapshot: &Snapshot) {
+    let Some(canary) = &snapshot.canary else {
+        return;
+    };
+    page.gauge(
+        "phonehome_canary_last_success_timestamp_seconds",
+        "Time when a canary exchange last came out as a finding, of the worker for which that is \
+         longest ago; 0 before the first.",
+        [],
+        [([], canary.last_success.unwrap_or_default().as_secs_f64())],
+    );
+    page.counter(
+        "phonehome_canary_exchanges_total",
+        "Canary exchanges that set out, and those that came out as a finding.",
+        ["result"],
+        [(["sent"], canary.sent), (["found"], canary.found)],
+    );
+    page.histogram(
+        "phonehome_canary_latency_seconds",
+        "Time from the capture thread to the finding, of canary exchanges.",
+        &canary.latency_bounds,
+        &canary.latency_counts,
+        canary.latency_sum,
     );
 }
 

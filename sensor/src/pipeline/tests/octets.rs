@@ -106,7 +106,7 @@ impl Scene {
             inline::run(&mut source, &catalogue(), report, sizes, ledger);
         } else {
             threads::run(
-                &mut source,
+                vec![&mut source],
                 &Arc::new(Loaded::new(catalogue())),
                 report,
                 sizes,
