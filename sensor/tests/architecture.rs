@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module, and the modules it may use. The shell comes last; no module above it uses it.
-const ARROWS: [(&str, &[&str]); 24] = [
+const ARROWS: [(&str, &[&str]); 25] = [
     ("time", &[]),
     ("host", &[]),
     ("reader", &[]),
@@ -18,7 +18,10 @@ const ARROWS: [(&str, &[&str]); 24] = [
     ("decode", &["frame", "host", "names", "reader", "time"]),
     ("visibility", &["names"]),
     ("detection", &["host", "names", "time", "visibility"]),
-    ("flow", &["detection", "names", "time", "visibility"]),
+    (
+        "flow",
+        &["detection", "names", "prefetch", "time", "visibility"],
+    ),
     ("triage", &["decode", "flow", "names", "prefetch", "time"]),
     ("batch", &["decode", "flow", "host", "time", "triage"]),
     (
@@ -88,10 +91,12 @@ const ARROWS: [(&str, &[&str]); 24] = [
             "worker",
         ],
     ),
+    ("config", &["findings", "host", "intake", "pipeline"]),
     (
         "cli",
         &[
             "app",
+            "config",
             "detection",
             "export",
             "findings",
@@ -154,6 +159,7 @@ fn the_pure_half_reads_no_clock_and_opens_nothing() {
         "export",
         "app",
         "cli",
+        "config",
         "main",
         "lib",
     ];

@@ -10,10 +10,12 @@ use std::thread;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, bounded, unbounded};
-use phonehome_signatures::Catalogue;
 
 use super::merge::Merge;
-use super::{Counts, InputCounts, Ledger, MAX_INPUTS, Next, Pace, Sizes, Source, WorkerCounts};
+use super::{
+    Counts, Follower, InputCounts, Ledger, Loaded, MAX_INPUTS, Next, Pace, Sizes, Source,
+    WorkerCounts,
+};
 use crate::batch::Batch;
 use crate::decode::DecodeCounts;
 use crate::frame::Run;
@@ -35,7 +37,7 @@ mod shares;
 /// When the system starts no more threads.
 pub fn run(
     source: &mut (dyn Source + Send),
-    catalogue: &Arc<Catalogue>,
+    loaded: &Arc<Loaded>,
     report: Report,
     sizes: Sizes,
     ledger: &mut dyn Ledger,
@@ -60,10 +62,13 @@ pub fn run(
     }
     thread::scope(|scope| {
         for (number, (inbox, back)) in inboxes.into_iter().enumerate() {
-            let worker = Worker::new(Arc::clone(catalogue), report, sizes.flows / workers);
+            let follower = Follower::new(Arc::clone(loaded));
+            let catalogue = Arc::clone(follower.catalogue());
+            let worker = Worker::new(catalogue, report, sizes.bounds(workers));
             let desk = WorkerDesk {
                 number,
                 worker,
+                follower,
                 inbox,
                 back,
                 news: news.clone(),
@@ -94,10 +99,11 @@ pub fn run(
 enum News {
     /// The capture's counts.
     Intake(Box<CaptureCounts>),
-    /// What a worker has to tell up to a frame, and its counts.
+    /// A piece of what a worker has to tell; more of the same frame may follow.
+    Piece { number: usize, told: Vec<Told> },
+    /// A worker has told everything up to a frame; and its counts.
     Worker {
         number: usize,
-        told: Vec<Told>,
         watermark: u64,
         counts: Box<Progress>,
     },
@@ -118,6 +124,7 @@ struct Progress {
     packets: Shares,
     clock: Option<Timestamp>,
     flows: u64,
+    unfinished_octets: u64,
     visibility: Visibility,
 }
 
@@ -284,6 +291,7 @@ impl Lane {
 struct WorkerDesk {
     number: usize,
     worker: Worker,
+    follower: Follower,
     inbox: Receiver<ToWorker>,
     back: Sender<Batch>,
     news: Sender<News>,
@@ -293,10 +301,20 @@ impl WorkerDesk {
     fn work(mut self) {
         let mut packets = Shares::default();
         while let Ok(message) = self.inbox.recv() {
-            let mut told = Vec::new();
+            if let Some(successor) = self.follower.changed() {
+                self.worker.set_catalogue(Arc::clone(successor));
+            }
+            let (number, news) = (self.number, &self.news);
+            let mut tell = |told: &mut Vec<Told>| {
+                if !told.is_empty() {
+                    let told = std::mem::take(told);
+                    // Without a ledger there is nobody to tell.
+                    let _ = news.send(News::Piece { number, told });
+                }
+            };
             let watermark = match message {
                 ToWorker::Batch(mut batch, mut shares) => {
-                    self.worker.work(&mut batch, &mut told);
+                    self.worker.work(&mut batch, &mut tell);
                     shares.fill_up_to(batch.packets(), 0);
                     packets += shares;
                     let watermark = batch.watermark;
@@ -307,7 +325,7 @@ impl WorkerDesk {
                     watermark
                 }
                 ToWorker::End(number, at) => {
-                    self.worker.finish(number, at, &mut told);
+                    self.worker.finish(number, at, &mut tell);
                     u64::MAX
                 }
             };
@@ -315,12 +333,12 @@ impl WorkerDesk {
                 packets,
                 clock: self.worker.clock(),
                 flows: self.worker.flows() as u64,
+                unfinished_octets: self.worker.unfinished_octets() as u64,
                 visibility: self.worker.visibility().clone(),
             };
             let counts = Box::new(counts);
             let news = News::Worker {
                 number: self.number,
-                told,
                 watermark,
                 counts,
             };
@@ -360,14 +378,19 @@ fn keep(
                     stop.store(true, Ordering::Relaxed);
                 }
             }
+            News::Piece { number, told } => {
+                merge.push(number, told);
+                while let Some(told) = merge.pop() {
+                    ledger.take(&told.notice);
+                }
+            }
             News::Worker {
                 number,
-                told,
                 watermark,
                 counts,
             } => {
                 by_worker[number] = *counts;
-                merge.push(number, told, watermark);
+                merge.advance(number, watermark);
                 while let Some(told) = merge.pop() {
                     ledger.take(&told.notice);
                 }
@@ -384,6 +407,7 @@ fn keep(
 fn add_up(counts: &mut Counts, lanes: &mut [LaneCounts], by_worker: &[Progress]) {
     counts.visibility = Visibility::default();
     counts.flows = 0;
+    counts.unfinished_octets = 0;
     counts.workers.clear();
     for input in &mut counts.inputs {
         (input.worked, input.dropped) = (0, 0);
@@ -404,6 +428,7 @@ fn add_up(counts: &mut Counts, lanes: &mut [LaneCounts], by_worker: &[Progress])
         let worked = worker.packets.sum();
         counts.visibility += &worker.visibility;
         counts.flows += worker.flows;
+        counts.unfinished_octets += worker.unfinished_octets;
         counts.workers.push(WorkerCounts {
             worked,
             queued: forwarded.saturating_sub(worked + lane.dropped.sum()),
