@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
-use phonehome_signatures::{Base, Catalogue, LoadError};
+use phonehome_signatures::{Base, Catalogue};
 
 use crate::findings::Verdict;
 use crate::host::HomeNetworks;
@@ -137,13 +137,8 @@ impl Watch {
         } else {
             Base::Builtin
         };
-        let loaded = match &self.signatures {
-            Some(dir) => Catalogue::load(dir, base),
-            None => Catalogue::builtin().map_err(LoadError::Wrong),
-        };
-        loaded
-            .map(Arc::new)
-            .map_err(|it| Failure::usage(with_cause(&it)))
+        let loaded = crate::config::catalogue(self.signatures.as_deref(), base);
+        loaded.map_err(|it| Failure::usage(with_cause(&it)))
     }
 }
 

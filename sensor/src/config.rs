@@ -9,11 +9,10 @@
 //! each with its place and with what would be right. Nothing is opened here but the file itself.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ipnet::IpNet;
-use phonehome_signatures::directive::MAX_CHOSEN;
 use phonehome_signatures::{Base, Catalogue, LoadError};
 
 use crate::findings::Limits;
@@ -22,7 +21,6 @@ use crate::intake::MAX_WORKERS;
 use crate::pipeline::{MAX_INPUTS, Sizes};
 
 mod document;
-mod duties;
 mod file;
 mod key;
 mod layers;
@@ -32,7 +30,6 @@ mod value;
 mod wrong;
 
 pub use document::{effective, sample};
-pub use duties::{Duties, DutyError, Places};
 pub use key::{Change, Key};
 pub use layers::{Effective, Layers};
 pub use rules::Frames;
@@ -101,9 +98,10 @@ keys! {
     /// Load the built-in packs too.
     builtin_signatures: bool = true
         => "builtin-signatures", "BOOL", AtStart, ANY;
-    /// Directives in force, by id: what counts under each is told and exported.
+    /// Directives in force, by id: what counts under each is told. `phonehome directives list`
+    /// lists them.
     directives: Vec<String> = Vec::new()
-        => "directives", "ID", AtStart, 0..=MAX_CHOSEN as u64;
+        => "directives", "ID", AtStart, 0..=phonehome_signatures::directive::MAX_CHOSEN as u64;
     /// Folder of directives of your own (*.toml); one with the id of a built-in one replaces it.
     directives_folder: Option<PathBuf> = None
         => "directives-folder", "DIR", AtStart, ANY;
@@ -167,13 +165,26 @@ impl Config {
     ///
     /// What cannot be read, or all that is wrong in the packs.
     pub fn catalogue(&self) -> Result<Arc<Catalogue>, LoadError> {
-        let loaded = match (&self.signatures, self.builtin_signatures) {
-            (Some(dir), true) => Catalogue::load(dir, Base::Builtin),
-            (Some(dir), false) => Catalogue::load(dir, Base::Empty),
-            (None, _) => Catalogue::builtin().map_err(LoadError::Wrong),
+        let base = if self.builtin_signatures {
+            Base::Builtin
+        } else {
+            Base::Empty
         };
-        loaded.map(Arc::new)
+        catalogue(self.signatures.as_deref(), base)
     }
+}
+
+/// Reads and compiles the packs of a folder, if there is one, on top of others.
+///
+/// # Errors
+///
+/// What cannot be read, or all that is wrong in the packs.
+pub fn catalogue(dir: Option<&Path>, base: Base) -> Result<Arc<Catalogue>, LoadError> {
+    let loaded = match dir {
+        Some(dir) => Catalogue::load(dir, base),
+        None => Catalogue::builtin().map_err(LoadError::Wrong),
+    };
+    loaded.map(Arc::new)
 }
 
 fn default_home() -> Vec<IpNet> {
