@@ -8,7 +8,6 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use phonehome_signatures::Catalogue;
 
-use super::duties::Duties;
 use super::flags::Flags;
 use super::{Ended, Failure, with_cause};
 use crate::config::{self, Config, Frames, Layers};
@@ -55,8 +54,18 @@ fn check(file: Option<&Path>) -> Result<String, Failure> {
         Some(file) => format!("{}: fine\n", file.display()),
         None => "the environment: fine\n".to_owned(),
     };
-    Duties::of(&loaded.config).read(&catalogue)?;
     packs(&mut text, &catalogue);
+    let duties = loaded.config.duties(&catalogue);
+    let duties = duties.map_err(|it| Failure::usage(with_cause(&it)))?;
+    let _ = writeln!(
+        text,
+        "directives in force: {}, waivers: {}",
+        duties.directives.list().len(),
+        duties.waivers.len()
+    );
+    for note in &duties.notes {
+        let _ = writeln!(text, "warning: {note}");
+    }
     frames(&mut text, &loaded.config);
     for warning in &loaded.warnings {
         let _ = writeln!(text, "warning: {warning}");
