@@ -9,6 +9,7 @@ use clap::Args;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use super::duties::Duties;
 use super::flags::Flags;
 use super::{Ended, Failure, tell, with_cause};
 use crate::app::ledger::Ledger;
@@ -30,14 +31,15 @@ pub(super) struct Options {
 }
 
 pub(super) fn main(options: &Options) -> Ended {
-    let layers = options.flags.load()?;
-    let config = &layers.config;
+    let effective = options.flags.load()?;
+    let config = &effective.config;
     let frames = config.frames().ok_or_else(|| Failure::usage(NO_FRAMES))?;
-    for warning in &layers.warnings {
+    for warning in &effective.warnings {
         tell(format_args!("warning: {warning}"));
     }
     let catalogue = config.catalogue();
     let catalogue = catalogue.map_err(|it| Failure::usage(with_cause(&it)))?;
+    let duties = Duties::of(config).read(&catalogue)?;
     let loaded = Arc::new(Loaded::new(catalogue));
     let feed = Feed::open(frames, config)?;
     let stop = Arc::new(AtomicBool::new(false));
@@ -48,6 +50,7 @@ pub(super) fn main(options: &Options) -> Ended {
         config.limits(),
         feed.input(),
     );
+    duties.put(&ledger);
     let asked = Arc::clone(&stop);
     ledger.stop_when(move || asked.load(Ordering::Relaxed));
     let shared = ledger.share();

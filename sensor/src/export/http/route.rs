@@ -12,12 +12,13 @@ pub(super) enum Route {
     Ready,
     Findings,
     Visibility,
+    Directives,
     Signatures,
     Unknown,
 }
 
 impl Route {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Page,
         Self::Metrics,
         Self::Hosts,
@@ -25,6 +26,7 @@ impl Route {
         Self::Ready,
         Self::Findings,
         Self::Visibility,
+        Self::Directives,
         Self::Signatures,
         Self::Unknown,
     ];
@@ -43,6 +45,7 @@ impl Route {
             "/-/ready" => Self::Ready,
             "/api/v1/findings" => Self::Findings,
             "/api/v1/visibility" => Self::Visibility,
+            "/api/v1/directives" => Self::Directives,
             "/api/v1/signatures" => Self::Signatures,
             _ => Self::Unknown,
         }
@@ -58,6 +61,7 @@ impl Route {
             Self::Ready => "ready",
             Self::Findings => "findings",
             Self::Visibility => "visibility",
+            Self::Directives => "directives",
             Self::Signatures => "signatures",
             Self::Unknown => "other",
         }
@@ -72,6 +76,7 @@ impl Route {
             | Self::Metrics
             | Self::Healthy
             | Self::Visibility
+            | Self::Directives
             | Self::Signatures => &[200, 401, 405, 421, 429, 503],
             Self::Unknown => &[401, 404, 421, 429, 503],
         }

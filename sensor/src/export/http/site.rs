@@ -350,6 +350,7 @@ fn make(
         },
         Route::Findings => document(&json::served_findings(snapshot)),
         Route::Visibility => document(&json::visibility(snapshot)),
+        Route::Directives => document(&json::directives(snapshot)),
         Route::Signatures => document(&json::signatures(snapshot)),
         Route::Healthy | Route::Unknown => Answer::text(404, ""),
     }

@@ -126,6 +126,7 @@ fn every_route_answers_with_its_type() {
         ("/-/ready", "text/plain; charset=utf-8"),
         ("/api/v1/findings", "application/json"),
         ("/api/v1/visibility", "application/json"),
+        ("/api/v1/directives", "application/json"),
         ("/api/v1/signatures", "application/json"),
     ];
     for (path, kind) in routes {
@@ -328,7 +329,7 @@ fn a_client_that_does_not_take_its_answer_is_cut() {
     let end = Instant::now() + Duration::from_secs(10);
     while !is_cut(&get(&server, "/metrics").text()) {
         assert!(Instant::now() < end, "it is not cut");
-        std::thread::sleep(Duration::from_millis(50));
+        thread::sleep(Duration::from_millis(50));
     }
     let mut all = Vec::new();
     let whole = stream.read_to_end(&mut all).is_ok() && all.ends_with(b"}");
