@@ -5,8 +5,9 @@
 //! table for people, the JSON document, the metrics text and the status page; observations and
 //! alerts are written a line each as they happen.
 //!
-//! Deliberately absent: a clock (times are those of the capture; only [`progress`] and the limits of
-//! [`http`] look at the real one), and any connection that the sensor opens by itself.
+//! Deliberately absent: a clock (times are those of the capture; only [`progress`], the limits of
+//! [`http`] and the first sentence of its status page look at the real one), and any connection that
+//! the sensor opens by itself.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

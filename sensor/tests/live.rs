@@ -5,10 +5,14 @@
 #![cfg(feature = "capture")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
+use std::collections::VecDeque;
 use std::fs::File;
+use std::io::Write;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -137,6 +141,54 @@ fn two_interfaces_are_counted_apart() {
     let page = sensor.metrics();
     assert_eq!(page.processed("mon0"), 1200);
     assert_eq!(page.processed("mon1"), 700);
+}
+
+#[test]
+fn hostile_web_clients_take_nothing_from_the_capture() {
+    let Some(wire) = Wire::new(1) else { return };
+    let sensor = wire.start(&[]);
+    sensor.wait_until_ready();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let floods: Vec<_> = (0..3)
+        .map(|_| {
+            let space = File::open(format!("/run/netns/{}", wire.inside)).unwrap();
+            let is_over = Arc::clone(&is_over);
+            std::thread::spawn(move || {
+                nix::sched::setns(space, nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+                flood_until(&is_over)
+            })
+        })
+        .collect();
+    wire.send("src0", &["--pps=2000"]);
+    is_over.store(true, Ordering::Relaxed);
+    let connections: usize = floods.into_iter().map(|it| it.join().unwrap()).sum();
+    assert!(connections > 1_000, "{connections} connections");
+    sensor.wait_for("all frames", |page| page.received("mon0") >= FRAMES);
+    let page = sensor.metrics();
+    assert_eq!(page.received("mon0"), FRAMES);
+    assert_eq!(page.dropped("mon0"), 0);
+    let expected = findings(&read(&wire.capture));
+    sensor.wait_for("the findings of the file", |_| {
+        findings(&sensor.get("/api/v1/findings")) == expected
+    });
+}
+
+/// Opens connections, asks much and reads nothing; gives how many it opened.
+fn flood_until(is_over: &AtomicBool) -> usize {
+    let requests = "GET /api/v1/signatures HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(100);
+    let (mut open, mut count) = (VecDeque::new(), 0);
+    while !is_over.load(Ordering::Relaxed) {
+        if let Ok(mut stream) = TcpStream::connect("127.0.0.1:14663") {
+            let _ = stream.set_nonblocking(true);
+            let _ = stream.write(requests.as_bytes());
+            open.push_back(stream);
+            count += 1;
+        }
+        if open.len() > 100 {
+            open.pop_front();
+        }
+    }
+    count
 }
 
 #[test]
