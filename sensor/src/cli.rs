@@ -16,6 +16,8 @@ use crate::findings::Verdict;
 use crate::host::HomeNetworks;
 
 mod config;
+mod directives;
+mod duties;
 mod flags;
 mod names;
 mod read;
@@ -40,6 +42,8 @@ enum Command {
     Names(names::Options),
     /// Lists the loaded signature packs, or checks packs of your own.
     Signatures(signatures::Options),
+    /// Lists the directives that can be put in force, or checks directives of your own.
+    Directives(directives::Options),
     /// Checks a configuration file, or prints the settings in effect.
     Config(config::Options),
 }
@@ -104,6 +108,7 @@ pub fn main() -> ExitCode {
         Command::Run(options) => run::main(&options),
         Command::Names(options) => names::main(&options),
         Command::Signatures(options) => signatures::main(&options),
+        Command::Directives(options) => directives::main(&options),
         Command::Config(options) => config::main(&options),
     };
     match ended {

@@ -98,6 +98,16 @@ keys! {
     /// Load the built-in packs too.
     builtin_signatures: bool = true
         => "builtin-signatures", "BOOL", AtStart, ANY;
+    /// Directives in force, by id: what counts under each is told. `phonehome directives list`
+    /// lists them.
+    directives: Vec<String> = Vec::new()
+        => "directives", "ID", AtStart, 0..=phonehome_signatures::directive::MAX_CHOSEN as u64;
+    /// Folder of directives of your own (*.toml); one with the id of a built-in one replaces it.
+    directives_folder: Option<PathBuf> = None
+        => "directives-folder", "DIR", AtStart, ANY;
+    /// File of waivers (TOML): findings that may stand until a day.
+    waivers: Option<PathBuf> = None
+        => "waivers", "FILE", AtStart, ANY;
     /// Ring of each interface in the kernel, on top of the process's own memory.
     ring: Octets = Octets::mib(64)
         => "capture.ring", "SIZE", AtStart, 1 << 20..=1 << 30;
