@@ -18,6 +18,7 @@ use phonehome_signatures::{Base, Catalogue, LoadError};
 use crate::findings::Limits;
 use crate::host::{DEFAULT_HOME, HomeNetworks};
 use crate::intake::MAX_WORKERS;
+use crate::log::{Format, Level};
 use crate::pipeline::{MAX_INPUTS, Sizes};
 
 mod document;
@@ -129,6 +130,12 @@ keys! {
     /// Addresses and ports to serve on. What is served tells which hosts have what.
     listen_address: Vec<SocketAddr> = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, PORT))]
         => "web.listen-address", "ADDRESS", AtStart, 1..=16;
+    /// Which events are logged: error, warn, info, debug or trace, with all graver ones.
+    log_level: Level = Level::Info
+        => "log.level", "LEVEL", AtStart, ANY;
+    /// How events are written: text, json, or auto, which is text but for the journal of systemd.
+    log_format: Format = Format::Auto
+        => "log.format", "FORMAT", AtStart, ANY;
 }
 
 impl Config {

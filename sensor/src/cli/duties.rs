@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use phonehome_signatures::{Base, Catalogue, Directives, LoadError, waiver};
 
-use super::{Failure, tell, with_cause};
+use super::{Failure, with_cause};
 use crate::app::ledger::Ledger;
 use crate::config::Config;
 use crate::findings::waivers::Waivers;
@@ -27,6 +27,8 @@ pub(super) struct Duties {
 
 /// What the options name, read and found right.
 pub(super) struct InForce {
+    /// What should be known of it.
+    pub(super) notes: Vec<String>,
     directives: Directives,
     waivers: Waivers,
 }
@@ -49,7 +51,7 @@ impl Duties {
         }
     }
 
-    /// Reads what the options name; says what should be known of it.
+    /// Reads what the options name.
     pub(super) fn read(&self, catalogue: &Catalogue) -> Result<InForce, Failure> {
         let wrong = |it: LoadError| Failure::usage(with_cause(&it));
         let directives = match &self.directives_folder {
@@ -63,10 +65,10 @@ impl Duties {
         let waivers = self.waivers.as_deref().map(waiver::load).transpose();
         let waivers = waivers.map_err(wrong)?.unwrap_or_default();
         let notes = directives.notes(catalogue).into_iter();
-        for note in notes.chain(waiver::notes(&waivers, catalogue)) {
-            tell(note);
-        }
+        let notes = notes.chain(waiver::notes(&waivers, catalogue));
+        let notes = notes.map(|it| it.to_string()).collect();
         Ok(InForce {
+            notes,
             directives,
             waivers: Waivers::new(waivers),
         })

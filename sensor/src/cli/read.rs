@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::duties::Duties;
-use super::{Ended, FOUND, FailOn, Failure, Watch, Work, stdout_takes_colour};
+use super::{Ended, FOUND, FailOn, Failure, Watch, Work, stdout_takes_colour, tell};
 use crate::app::ledger::Ledger;
 use crate::app::snapshot::Input;
 use crate::app::{self, Reading, Threads};
@@ -63,6 +63,9 @@ pub(super) fn main(options: &Options) -> Ended {
         Limits::default(),
         input,
     );
+    for note in &duties.notes {
+        tell(note);
+    }
     duties.put(&ledger);
     if let Some(path) = &options.events {
         ledger.write_events(Box::new(BufWriter::new(create(path)?)));
