@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::duties::Duties;
-use super::{Ended, FOUND, FailOn, Failure, Watch, Work, stdout_takes_colour, tell};
+use super::duties;
+use super::{Ended, FOUND, FailOn, Failure, Watch, Work, stdout_takes_colour};
 use crate::app::ledger::Ledger;
 use crate::app::snapshot::Input;
 use crate::app::{self, Reading, Threads};
@@ -39,7 +39,7 @@ pub(super) struct Options {
     #[command(flatten)]
     watch: Watch,
     #[command(flatten)]
-    duties: Duties,
+    duties: duties::Options,
     #[command(flatten)]
     work: Work,
 }
@@ -63,10 +63,8 @@ pub(super) fn main(options: &Options) -> Ended {
         Limits::default(),
         input,
     );
-    for note in &duties.notes {
-        tell(note);
-    }
-    duties.put(&ledger);
+    ledger.set_directives(duties.directives);
+    ledger.set_waivers(duties.waivers);
     if let Some(path) = &options.events {
         ledger.write_events(Box::new(BufWriter::new(create(path)?)));
     }

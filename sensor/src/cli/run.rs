@@ -9,7 +9,6 @@ use clap::Args;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::duties::Duties;
 use super::flags::Flags;
 use super::{Ended, FAILED, Failure, with_cause};
 use crate::app::ledger::Ledger;
@@ -40,7 +39,8 @@ pub(super) fn main(options: &Options) -> Ended {
     }
     let catalogue = config.catalogue();
     let catalogue = catalogue.map_err(|it| Failure::usage(with_cause(&it)))?;
-    let duties = Duties::of(config).read(&catalogue)?;
+    let duties = config.duties(&catalogue);
+    let duties = duties.map_err(|it| Failure::usage(with_cause(&it)))?;
     for note in &duties.notes {
         tracing::warn!("{note}");
     }
@@ -55,7 +55,8 @@ pub(super) fn main(options: &Options) -> Ended {
         config.limits(),
         feed.input(),
     );
-    duties.put(&ledger);
+    ledger.set_directives(duties.directives);
+    ledger.set_waivers(duties.waivers);
     let asked = Arc::clone(&stop);
     ledger.stop_when(move || asked.load(Ordering::Relaxed));
     let shared = ledger.share();
