@@ -240,7 +240,6 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use super::*;
     use crate::check::Tally;
     use crate::compare::Figures;
     use crate::generate::{Kind, Spec, Summary};

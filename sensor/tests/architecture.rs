@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module, and the modules it may use. The shell comes last; no module above it uses it.
-const ARROWS: [(&str, &[&str]); 25] = [
+const ARROWS: [(&str, &[&str]); 26] = [
     ("time", &[]),
     ("host", &[]),
     ("reader", &[]),
@@ -94,7 +94,8 @@ const ARROWS: [(&str, &[&str]); 25] = [
             "worker",
         ],
     ),
-    ("config", &["findings", "host", "intake", "pipeline"]),
+    ("log", &[]),
+    ("config", &["findings", "host", "intake", "log", "pipeline"]),
     (
         "cli",
         &[
@@ -104,6 +105,7 @@ const ARROWS: [(&str, &[&str]); 25] = [
             "export",
             "findings",
             "host",
+            "log",
             "names",
             "pipeline",
             "time",
@@ -163,6 +165,7 @@ fn the_pure_half_reads_no_clock_and_opens_nothing() {
         "app",
         "cli",
         "config",
+        "log",
         "main",
         "lib",
     ];

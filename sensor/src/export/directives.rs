@@ -129,8 +129,6 @@ pub const DIRECTIVE_STATES: [&str; 4] = ["open", "removed", "absent", "waived"];
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::export::sample;
 

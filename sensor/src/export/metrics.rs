@@ -367,7 +367,7 @@ fn visibility(page: &mut Page, snapshot: &Snapshot) {
 fn detection(page: &mut Page, snapshot: &Snapshot) {
     let sightings = &snapshot.sightings;
     let pairs = || {
-        let signatures = snapshot.catalogue.signatures().iter();
+        let signatures = snapshot.catalogue.signatures();
         let enabled = signatures.filter(|it| it.enabled);
         enabled.map(|it| [snapshot.vendor_id(it.vendor), it.category.as_str()])
     };
@@ -516,17 +516,12 @@ fn signatures(page: &mut Page, snapshot: &Snapshot) {
         "phonehome_signatures",
         "Signatures loaded that claim names.",
         ["vendor"],
-        catalogue
-            .vendors()
-            .iter()
-            .map(|it| ([it.id.as_str()], 0))
-            .chain(
-                catalogue
-                    .signatures()
-                    .iter()
-                    .filter(|it| it.enabled)
-                    .map(|it| ([snapshot.vendor_id(it.vendor)], 1)),
-            ),
+        catalogue.vendors().map(|it| ([it.id.as_str()], 0)).chain(
+            catalogue
+                .signatures()
+                .filter(|it| it.enabled)
+                .map(|it| ([snapshot.vendor_id(it.vendor)], 1)),
+        ),
     );
     let packs = catalogue.packs();
     page.gauge(
@@ -586,7 +581,7 @@ fn vendors_and<'a, const N: usize>(
     snapshot: &'a Snapshot,
     words: [&'static str; N],
 ) -> impl Iterator<Item = ([&'a str; 2], u64)> {
-    let vendors = snapshot.catalogue.vendors().iter();
+    let vendors = snapshot.catalogue.vendors();
     vendors.flat_map(move |vendor| words.map(|it| ([vendor.id.as_str(), it], 0)))
 }
 
