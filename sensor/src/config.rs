@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use phonehome_signatures::directive::MAX_CHOSEN;
 use phonehome_signatures::{Base, Catalogue, LoadError};
 
 use crate::findings::Limits;
@@ -21,6 +22,7 @@ use crate::intake::MAX_WORKERS;
 use crate::pipeline::{MAX_INPUTS, Sizes};
 
 mod document;
+mod duties;
 mod file;
 mod key;
 mod layers;
@@ -30,6 +32,7 @@ mod value;
 mod wrong;
 
 pub use document::{effective, sample};
+pub use duties::{Duties, DutyError, Places};
 pub use key::{Change, Key};
 pub use layers::{Effective, Layers};
 pub use rules::Frames;
@@ -98,10 +101,9 @@ keys! {
     /// Load the built-in packs too.
     builtin_signatures: bool = true
         => "builtin-signatures", "BOOL", AtStart, ANY;
-    /// Directives in force, by id: what counts under each is told. `phonehome directives list`
-    /// lists them.
+    /// Directives in force, by id: what counts under each is told and exported.
     directives: Vec<String> = Vec::new()
-        => "directives", "ID", AtStart, 0..=phonehome_signatures::directive::MAX_CHOSEN as u64;
+        => "directives", "ID", AtStart, 0..=MAX_CHOSEN as u64;
     /// Folder of directives of your own (*.toml); one with the id of a built-in one replaces it.
     directives_folder: Option<PathBuf> = None
         => "directives-folder", "DIR", AtStart, ANY;

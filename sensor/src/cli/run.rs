@@ -9,9 +9,8 @@ use clap::Args;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::duties::Duties;
 use super::flags::Flags;
-use super::{Ended, Failure, tell, with_cause};
+use super::{Ended, Failure, duties, tell, with_cause};
 use crate::app::ledger::Ledger;
 use crate::app::live::{LiveSource, Settings};
 use crate::app::snapshot::Input;
@@ -39,7 +38,7 @@ pub(super) fn main(options: &Options) -> Ended {
     }
     let catalogue = config.catalogue();
     let catalogue = catalogue.map_err(|it| Failure::usage(with_cause(&it)))?;
-    let duties = Duties::of(config).read(&catalogue)?;
+    let duties = duties::in_force(config.duties(&catalogue))?;
     let loaded = Arc::new(Loaded::new(catalogue));
     let feed = Feed::open(frames, config)?;
     let stop = Arc::new(AtomicBool::new(false));
@@ -50,7 +49,8 @@ pub(super) fn main(options: &Options) -> Ended {
         config.limits(),
         feed.input(),
     );
-    duties.put(&ledger);
+    ledger.set_directives(duties.directives);
+    ledger.set_waivers(duties.waivers);
     let asked = Arc::clone(&stop);
     ledger.stop_when(move || asked.load(Ordering::Relaxed));
     let shared = ledger.share();
