@@ -70,12 +70,15 @@ pub fn read(
 ///
 /// When a thread cannot be started.
 pub fn watch(
-    mut source: live::LiveSource,
+    sources: Vec<live::LiveSource>,
     catalogue: &Arc<Catalogue>,
     sizes: Sizes,
     ledger: &mut dyn Ledger,
 ) -> std::io::Result<()> {
-    threads::run(&mut source, catalogue, Report::Findings, sizes, ledger)
+    for mut source in sources {
+        threads::run(&mut source, catalogue, Report::Findings, sizes, ledger)?;
+    }
+    Ok(())
 }
 
 /// Sizes of the pipeline that listens, with that many workers.

@@ -15,6 +15,7 @@ use phonehome_signatures::{Base, Catalogue, LoadError};
 use crate::findings::Verdict;
 use crate::host::HomeNetworks;
 
+mod capture;
 mod names;
 mod read;
 mod run;

@@ -5,7 +5,7 @@
 
 use crate::decode::DecodeCounts;
 use crate::detection::Notice;
-use crate::frame::{LinkType, Run};
+use crate::frame::{Card, LinkType, Run};
 use crate::intake::IntakeCounts;
 use crate::time::Timestamp;
 use crate::visibility::Visibility;
@@ -120,6 +120,11 @@ pub struct InputState {
     pub lost_by_driver: u64,
     /// Frames lost because the ring between system and sensor was full.
     pub lost_by_ring: u64,
+    /// Frames, and their octets, that a prefilter in the kernel kept from the sensor; absent where
+    /// none is in force. They are not among those received.
+    pub cut_off: Option<[u64; 2]>,
+    /// What the card does to frames; absent where it is not known.
+    pub card: Option<Card>,
 }
 
 /// Counts of one input: read = triaged + worked + dropped + queued.

@@ -12,9 +12,10 @@ use phonehome_signatures::Catalogue;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use super::capture::Capture;
 use super::{Ended, Failure, Watch, Work, tell};
 use crate::app::ledger::Ledger;
-use crate::app::live::LiveSource;
+use crate::app::live::{Listening, LiveSource};
 use crate::app::snapshot::Input;
 use crate::app::{self, Reading};
 use crate::export::{http, metrics};
@@ -40,6 +41,8 @@ pub(super) struct Options {
     )]
     listen: Vec<SocketAddr>,
     #[command(flatten)]
+    capture: Capture,
+    #[command(flatten)]
     watch: Watch,
     #[command(flatten)]
     work: Work,
@@ -60,7 +63,7 @@ struct Origin {
 pub(super) fn main(options: &Options) -> Ended {
     let catalogue = options.watch.catalogue()?;
     let workers = options.work.workers.unwrap_or(2);
-    let feed = Feed::open(&options.input, workers)?;
+    let feed = Feed::open(options, workers)?;
     let stop = Arc::new(AtomicBool::new(false));
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(Failure::failed)?;
     let mut ledger = Ledger::new(catalogue.clone(), options.watch.home(), feed.input());
@@ -108,14 +111,15 @@ enum Feed<'a> {
     Files(Reading<'a>),
     Interfaces {
         names: &'a [String],
-        source: LiveSource,
+        listening: Listening,
         sizes: Sizes,
     },
 }
 
 impl<'a> Feed<'a> {
     /// Opens the interfaces; files are opened when they are read.
-    fn open(from: &'a Origin, workers: u16) -> Result<Self, Failure> {
+    fn open(options: &'a Options, workers: u16) -> Result<Self, Failure> {
+        let from = &options.input;
         if from.interface.is_empty() {
             return Ok(Self::Files(Reading {
                 files: &from.replay,
@@ -136,14 +140,21 @@ impl<'a> Feed<'a> {
                 names.len()
             )));
         }
-        let source = LiveSource::open(names).map_err(Failure::caused)?;
+        let settings = options.capture.settings()?;
+        let listening = LiveSource::open(names, &settings).map_err(|it| {
+            if it.is_usage() {
+                Failure::usage(it.to_string())
+            } else {
+                Failure::caused(it)
+            }
+        })?;
         for name in names {
             tell(format_args!("listening on {name}"));
         }
         let sizes = app::live_sizes(workers);
         Ok(Self::Interfaces {
             names,
-            source,
+            listening,
             sizes,
         })
     }
@@ -152,7 +163,11 @@ impl<'a> Feed<'a> {
     fn input(&self) -> Input {
         match self {
             Self::Files(reading) => Input::files(reading.files, reading.sizes()),
-            Self::Interfaces { names, sizes, .. } => Input::interfaces(names, *sizes),
+            Self::Interfaces {
+                names,
+                listening,
+                sizes,
+            } => Input::interfaces(names, *sizes, listening.looking.clone()),
         }
     }
 
@@ -165,8 +180,10 @@ impl<'a> Feed<'a> {
                 tell("the replay has ended; all of it is settled");
                 Ok(code)
             }
-            Self::Interfaces { source, sizes, .. } => {
-                app::watch(source, catalogue, sizes, ledger).map_err(Failure::failed)?;
+            Self::Interfaces {
+                listening, sizes, ..
+            } => {
+                app::watch(listening.sources, catalogue, sizes, ledger).map_err(Failure::failed)?;
                 tell("stopped; all that was captured is settled");
                 Ok(ExitCode::SUCCESS)
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use phonehome_signatures::{Catalogue, Category, VendorId};
 
-use super::{Capture, Decode, Mode, Pipeline, Ready, Sightings, Snapshot, Worker};
+use super::{Capture, Decode, Looking, Mode, Pipeline, Ready, Sightings, Snapshot, Worker};
 use crate::detection::Reach;
 use crate::findings::{Finding, Verdict};
 use crate::frame::LinkType;
@@ -42,6 +42,8 @@ pub(super) fn snapshot() -> Snapshot {
         worker_frames: 34_119,
         dropped_frames: [0, 3, 1],
         truncated_frames: 12,
+        cut_off: None,
+        card: None,
         first_frame: Some(at(0)),
         last_frame: Some(at(7_325)),
     }];
@@ -105,6 +107,7 @@ pub(super) fn empty() -> Snapshot {
     Snapshot {
         catalogue: catalogue(),
         ready: Ready::Yes,
+        looking: Looking::default(),
         captures: Vec::new(),
         pipeline: Pipeline::default(),
         decode: Decode::default(),
