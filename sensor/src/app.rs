@@ -5,12 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use phonehome_signatures::Catalogue;
-
 use crate::capture::replay::{Damage, Replay, ReplayError};
 use crate::export::progress::Progress;
 use crate::frame::Run;
-use crate::pipeline::{Ledger, Next, Sizes, Source, inline, threads};
+use crate::pipeline::{Ledger, Loaded, Next, Sizes, Source, inline, threads};
 use crate::worker::Report;
 
 pub mod ledger;
@@ -52,14 +50,20 @@ impl Reading<'_> {
 /// [`ReadError`] when a file cannot be opened or is no capture, or a thread cannot be started.
 pub fn read(
     reading: &Reading<'_>,
-    catalogue: &Arc<Catalogue>,
+    loaded: &Arc<Loaded>,
     ledger: &mut dyn Ledger,
 ) -> Result<Vec<Damage>, ReadError> {
     let mut source = FileSource::open(reading.files, reading.progress)?;
     let sizes = reading.sizes();
     match reading.workers {
-        None => inline::run(&mut source, catalogue, reading.report, sizes, ledger),
-        Some(_) => threads::run(&mut source, catalogue, reading.report, sizes, ledger)?,
+        None => inline::run(
+            &mut source,
+            &loaded.catalogue(),
+            reading.report,
+            sizes,
+            ledger,
+        ),
+        Some(_) => threads::run(&mut source, loaded, reading.report, sizes, ledger)?,
     }
     Ok(source.finish())
 }
@@ -71,12 +75,12 @@ pub fn read(
 /// When a thread cannot be started.
 pub fn watch(
     sources: Vec<live::LiveSource>,
-    catalogue: &Arc<Catalogue>,
+    loaded: &Arc<Loaded>,
     sizes: Sizes,
     ledger: &mut dyn Ledger,
 ) -> std::io::Result<()> {
     for mut source in sources {
-        threads::run(&mut source, catalogue, Report::Findings, sizes, ledger)?;
+        threads::run(&mut source, loaded, Report::Findings, sizes, ledger)?;
     }
     Ok(())
 }

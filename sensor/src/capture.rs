@@ -8,4 +8,5 @@
 pub mod live;
 pub mod record;
 pub mod replay;
+pub mod samples;
 pub mod settings;

@@ -128,7 +128,7 @@ impl Watch {
         };
         let loaded = match &self.signatures {
             Some(dir) => Catalogue::load(dir, base),
-            None => Catalogue::builtin().map_err(LoadError::Packs),
+            None => Catalogue::builtin().map_err(LoadError::Wrong),
         };
         loaded
             .map(Arc::new)

@@ -152,6 +152,8 @@ pub struct Capture {
     /// Frames, and their octets on the wire, that a prefilter in the kernel kept from the sensor, and
     /// that are not among those received; absent where none is in force.
     pub cut_off: Option<[u64; 2]>,
+    /// Of its first connections, how many came by each of [`RINGS`]; absent where there is one ring.
+    pub rings: Option<[u64; 3]>,
     /// What the card does to frames before they are captured; absent where it is not known.
     pub card: Option<Card>,
     /// Capture time of the first frame.
@@ -414,6 +416,22 @@ pub const CHANGES: [&str; 6] = [
     "removed",
     "returned",
     "waived",
+];
+
+/// How the two directions of a connection came out of the rings of an interface.
+pub const RINGS: [&str; 3] = ["one-ring", "two-rings", "one-way"];
+
+/// Kinds of frames that a filter may leave out unawares.
+pub const FRAME_KINDS: [&str; 9] = [
+    "vlan",
+    "qinq",
+    "double-vlan",
+    "mpls",
+    "pppoe",
+    "gre",
+    "vxlan",
+    "fragment",
+    "ipv6",
 ];
 
 /// Where a frame can be lost, in the order of its way.

@@ -245,7 +245,7 @@ fn hand_over_orphan(hash: u64, skipped: Skipped, outlet: &mut impl Outlet) {
 }
 
 /// The worker that owns a flow. Uses other bits of the hash than the slots of triage do.
-const fn worker_of(hash: u64, workers: usize) -> usize {
+pub const fn worker_of(hash: u64, workers: usize) -> usize {
     ((hash >> 32) % workers as u64) as usize
 }
 

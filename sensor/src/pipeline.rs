@@ -11,11 +11,14 @@ use crate::time::Timestamp;
 use crate::visibility::Visibility;
 
 pub mod inline;
+mod loaded;
 mod merge;
 pub mod threads;
 
 #[cfg(test)]
 mod tests;
+
+pub use loaded::{Follower, Loaded};
 
 /// Where frames come from.
 pub trait Source {
@@ -123,6 +126,9 @@ pub struct InputState {
     /// Frames, and their octets, that a prefilter in the kernel kept from the sensor; absent where
     /// none is in force. They are not among those received.
     pub cut_off: Option<[u64; 2]>,
+    /// Of its first connections, how many came both ways out of one ring, out of two rings, and one
+    /// way only; absent where there is one ring.
+    pub rings: Option<[u64; 3]>,
     /// What the card does to frames; absent where it is not known.
     pub card: Option<Card>,
 }

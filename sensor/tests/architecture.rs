@@ -81,8 +81,10 @@ const ARROWS: [(&str, &[&str]); 24] = [
             "detection",
             "export",
             "findings",
+            "flow",
             "frame",
             "host",
+            "intake",
             "inventory",
             "pipeline",
             "worker",
@@ -92,6 +94,7 @@ const ARROWS: [(&str, &[&str]); 24] = [
         "cli",
         &[
             "app",
+            "capture",
             "detection",
             "export",
             "findings",

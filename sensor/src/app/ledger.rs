@@ -4,7 +4,6 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use phonehome_signatures::Catalogue;
 
 use super::snapshot::{Input, snapshot};
 use crate::detection::{Notice, Sighting, What};
@@ -12,11 +11,11 @@ use crate::export::{Snapshot, events};
 use crate::findings::{Book, Change, Limits};
 use crate::host::HomeNetworks;
 use crate::inventory::Inventory;
-use crate::pipeline::{self, Counts};
+use crate::pipeline::{self, Counts, Follower, Loaded};
 
 /// The one writer of findings.
 pub struct Ledger {
-    catalogue: Arc<Catalogue>,
+    loaded: Follower,
     input: Input,
     book: Book,
     home: HomeNetworks,
@@ -44,10 +43,15 @@ struct Events {
 impl Ledger {
     /// An empty ledger for an input.
     #[must_use]
-    pub fn new(catalogue: Arc<Catalogue>, home: HomeNetworks, input: Input) -> Self {
-        let book = Book::new(Arc::clone(&catalogue), home.clone(), Limits::default());
+    pub fn new(loaded: Arc<Loaded>, home: HomeNetworks, input: Input) -> Self {
+        let loaded = Follower::new(loaded);
+        let book = Book::new(
+            Arc::clone(loaded.catalogue()),
+            home.clone(),
+            Limits::default(),
+        );
         Self {
-            catalogue,
+            loaded,
             input,
             book,
             home,
@@ -110,7 +114,12 @@ impl Ledger {
     }
 
     fn without_findings(&self) -> Snapshot {
-        snapshot(&self.catalogue, &self.input, &self.counts, &self.book)
+        snapshot(
+            self.loaded.catalogue(),
+            &self.input,
+            &self.counts,
+            &self.book,
+        )
     }
 
     /// Writes an event for a sighting of a home host.
@@ -119,7 +128,7 @@ impl Ledger {
             && self.home.contains(sighting.observation.client().address)
         {
             let started = sighting.observation.at;
-            let catalogue = &self.catalogue;
+            let catalogue = self.loaded.catalogue();
             events.write(|line| events::write_sighting(line, catalogue, sighting, started));
         }
     }
@@ -132,8 +141,15 @@ impl Ledger {
             let Some(finding) = self.book.finding(change.host, change.vendor) else {
                 continue;
             };
-            let (catalogue, kind) = (&self.catalogue, change.kind.as_str());
+            let (catalogue, kind) = (self.loaded.catalogue(), change.kind.as_str());
             events.write(|line| events::write_change(line, catalogue, change.at, kind, &finding));
+        }
+    }
+
+    /// Takes up a catalogue that has replaced the one in use.
+    fn renew(&mut self) {
+        if let Some(successor) = self.loaded.changed() {
+            self.book.set_catalogue(Arc::clone(successor));
         }
     }
 
@@ -150,6 +166,7 @@ impl Ledger {
 
 impl pipeline::Ledger for Ledger {
     fn take(&mut self, notice: &Notice) {
+        self.renew();
         if let What::Sighting(sighting) = &notice.what {
             self.tell_sighting(sighting);
         }
@@ -160,6 +177,7 @@ impl pipeline::Ledger for Ledger {
     }
 
     fn count(&mut self, counts: &Counts) {
+        self.renew();
         self.counts = counts.clone();
         self.publish();
     }

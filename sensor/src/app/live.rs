@@ -1,12 +1,17 @@
 //! Network interfaces as sources of frames.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use crate::capture::live::{Heard, Live, OpenError, Opened};
 use crate::capture::settings::Settings;
 use crate::export::Looking;
 use crate::frame::{Card, Run};
 use crate::pipeline::{InputState, Next, Pace, Source};
+use pairing::Pairing;
+
+mod pairing;
+mod selfcheck;
 
 /// Interfaces that are listened on by one thread. The first of several says on standard error when
 /// one goes down or comes back, and what is wrong with its settings.
@@ -14,7 +19,11 @@ pub struct LiveSource {
     live: Live,
     names: Vec<String>,
     heard: usize,
-    speaks: bool,
+    /// Which of the threads this is; the first speaks for all.
+    ring: usize,
+    /// Absent where there is one ring an interface.
+    pairing: Option<Arc<Pairing>>,
+    pairing_told: bool,
     /// Why an interface was down when it was last spoken of, and what its card did.
     spoken: Vec<(Option<String>, Option<Card>)>,
 }
@@ -29,13 +38,23 @@ pub struct Listening {
 }
 
 impl LiveSource {
-    /// Opens interfaces, and says what an operator should know of it.
+    /// Opens interfaces for a pipeline with that many workers, and says what an operator should know
+    /// of it.
     ///
     /// # Errors
     ///
-    /// When there is no such interface, or it may not be listened on; when the filter is wrong; or
-    /// when a prefilter that is required cannot be had.
-    pub fn open(interfaces: &[String], settings: &Settings) -> Result<Listening, OpenError> {
+    /// When there is no such interface, or it may not be listened on; when the filter is wrong; when
+    /// a prefilter that is required cannot be had; or when the sensor would tear flows apart.
+    pub fn open(
+        interfaces: &[String],
+        settings: &Settings,
+        workers: usize,
+    ) -> Result<Listening, OpenError> {
+        let checked = selfcheck::both_directions_reach_one_worker(workers);
+        let checked = checked.map_err(OpenError::SelfCheck)?;
+        tell(&format!(
+            "self-check: both directions of {checked} flows reach one of {workers} workers"
+        ));
         let Opened {
             captures,
             left_out,
@@ -49,11 +68,14 @@ impl LiveSource {
         for warning in &warnings {
             tell(warning);
         }
-        let sources = captures.into_iter().enumerate().map(|(number, live)| Self {
+        let pairing = (captures.len() > 1).then(Arc::<Pairing>::default);
+        let sources = captures.into_iter().enumerate().map(|(ring, live)| Self {
             live,
             names: interfaces.to_vec(),
             heard: 0,
-            speaks: number == 0,
+            ring,
+            pairing: pairing.clone(),
+            pairing_told: false,
             spoken: vec![(None, None); interfaces.len()],
         });
         Ok(Listening {
@@ -89,6 +111,19 @@ impl LiveSource {
                 *card = state.card;
             }
         }
+        if let Some(pairing) = &self.pairing
+            && !self.pairing_told
+            && pairing.is_over()
+        {
+            self.pairing_told = true;
+            for (number, name) in self.names.iter().enumerate() {
+                let [one_ring, two_rings, one_way] = pairing.counts(number);
+                tell(&format!(
+                    "interface {name}: of its first connections {one_ring} came both ways out of one \
+                     ring, {two_rings} out of two, {one_way} were heard one way only"
+                ));
+            }
+        }
     }
 }
 
@@ -105,6 +140,9 @@ impl Source for LiveSource {
         match self.live.next_run(run) {
             Heard::Frames(interface) => {
                 self.heard = interface;
+                if let Some(pairing) = &self.pairing {
+                    pairing.take(run, interface, self.ring);
+                }
                 Next::Frames
             }
             Heard::Silence(at) => Next::Idle(at),
@@ -120,12 +158,14 @@ impl Source for LiveSource {
     }
 
     fn inputs(&mut self) -> Vec<InputState> {
-        if self.speaks {
+        if self.ring == 0 {
             self.speak();
         }
-        let states = self.live.states().into_iter();
+        let pairing = self.pairing.as_ref().filter(|_| self.ring == 0);
+        let states = self.live.states().into_iter().enumerate();
         states
-            .map(|it| InputState {
+            .map(|(number, it)| InputState {
+                rings: pairing.map(|it| it.counts(number)),
                 link: it.link,
                 down: it.down,
                 lost_by_driver: it.lost_by_driver,

@@ -40,6 +40,7 @@ impl LiveSource {
     pub const fn open(
         _interfaces: &[String],
         _settings: &Settings,
+        _workers: usize,
     ) -> Result<Listening, NoCapture> {
         Err(NoCapture)
     }

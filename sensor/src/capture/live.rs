@@ -18,6 +18,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use super::samples::FrameKind;
 use super::settings::{Prefilter, Settings};
 use crate::frame::{Card, LinkType, Run};
 use crate::time::Timestamp;
@@ -32,8 +33,6 @@ mod filter;
 mod kernel;
 mod port;
 mod prefilter;
-
-pub use filter::FrameKind;
 
 /// Interfaces that are listened on, by one thread.
 pub struct Live {
@@ -110,6 +109,9 @@ pub enum OpenError {
     /// The kernel does not take the prefilter.
     #[error("capture.prefilter is required, and the kernel refuses it: {0}")]
     Prefilter(String),
+    /// What is heard would not be worked on rightly.
+    #[error("self-check failed: {0}")]
+    SelfCheck(String),
 }
 
 impl OpenError {
@@ -118,7 +120,7 @@ impl OpenError {
     pub const fn is_usage(&self) -> bool {
         match self {
             Self::Filter { .. } => true,
-            Self::Interface { .. } | Self::Prefilter(_) => false,
+            Self::Interface { .. } | Self::Prefilter(_) | Self::SelfCheck(_) => false,
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::app::{self, Reading};
 use crate::detection::{Notice, What};
 use crate::export::json::write_observation;
 use crate::names::Observation;
-use crate::pipeline::{Counts, Ledger};
+use crate::pipeline::{Counts, Ledger, Loaded};
 use crate::time::Timestamp;
 use crate::worker::Report;
 
@@ -36,7 +36,8 @@ pub(super) fn main(options: &Options) -> Ended {
         report: Report::AllNames,
         progress: false,
     };
-    let damaged = app::read(&reading, &Arc::new(Catalogue::default()), &mut lines);
+    let none = Arc::new(Loaded::new(Arc::new(Catalogue::default())));
+    let damaged = app::read(&reading, &none, &mut lines);
     let damages = damaged.map_err(Failure::caused)?;
     match lines.finish() {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::failed(

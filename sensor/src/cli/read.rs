@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 
@@ -13,6 +14,7 @@ use crate::app::snapshot::Input;
 use crate::app::{self, Reading};
 use crate::export::{json, metrics, table};
 use crate::findings::Verdict;
+use crate::pipeline::Loaded;
 use crate::worker::Report;
 
 /// Options of `phonehome read`.
@@ -40,7 +42,7 @@ pub(super) struct Options {
 }
 
 pub(super) fn main(options: &Options) -> Ended {
-    let catalogue = options.watch.catalogue()?;
+    let loaded = Arc::new(Loaded::new(options.watch.catalogue()?));
     let reading = Reading {
         files: &options.files,
         workers: options.work.workers,
@@ -48,11 +50,11 @@ pub(super) fn main(options: &Options) -> Ended {
         progress: true,
     };
     let input = Input::files(&options.files, reading.sizes());
-    let mut ledger = Ledger::new(catalogue.clone(), options.watch.home(), input);
+    let mut ledger = Ledger::new(Arc::clone(&loaded), options.watch.home(), input);
     if let Some(path) = &options.events {
         ledger.write_events(Box::new(BufWriter::new(create(path)?)));
     }
-    let damages = app::read(&reading, &catalogue, &mut ledger).map_err(Failure::caused)?;
+    let damages = app::read(&reading, &loaded, &mut ledger).map_err(Failure::caused)?;
     ledger
         .finish()
         .map_err(|it| cannot_write(options.events.as_ref(), &it))?;

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
-use phonehome_signatures::Catalogue;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -19,7 +18,7 @@ use crate::app::live::{Listening, LiveSource};
 use crate::app::snapshot::Input;
 use crate::app::{self, Reading};
 use crate::export::{http, metrics};
-use crate::pipeline::{MAX_INPUTS, Sizes};
+use crate::pipeline::{Loaded, MAX_INPUTS, Sizes};
 use crate::worker::Report;
 
 /// Options of `phonehome run`.
@@ -61,12 +60,12 @@ struct Origin {
 }
 
 pub(super) fn main(options: &Options) -> Ended {
-    let catalogue = options.watch.catalogue()?;
+    let loaded = Arc::new(Loaded::new(options.watch.catalogue()?));
     let workers = options.work.workers.unwrap_or(2);
     let feed = Feed::open(options, workers)?;
     let stop = Arc::new(AtomicBool::new(false));
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(Failure::failed)?;
-    let mut ledger = Ledger::new(catalogue.clone(), options.watch.home(), feed.input());
+    let mut ledger = Ledger::new(Arc::clone(&loaded), options.watch.home(), feed.input());
     let asked = Arc::clone(&stop);
     ledger.stop_when(move || asked.load(Ordering::Relaxed));
     let shared = ledger.share();
@@ -87,7 +86,7 @@ pub(super) fn main(options: &Options) -> Ended {
             }
         })
         .map_err(Failure::failed)?;
-    let code = feed.run(&catalogue, &mut ledger)?;
+    let code = feed.run(&loaded, &mut ledger)?;
     if options.exit_when_done {
         handle.close();
     }
@@ -141,7 +140,7 @@ impl<'a> Feed<'a> {
             )));
         }
         let settings = options.capture.settings()?;
-        let listening = LiveSource::open(names, &settings).map_err(|it| {
+        let listening = LiveSource::open(names, &settings, workers.into()).map_err(|it| {
             if it.is_usage() {
                 Failure::usage(it.to_string())
             } else {
@@ -172,10 +171,10 @@ impl<'a> Feed<'a> {
     }
 
     /// Takes it through the pipeline, to its end or until a signal.
-    fn run(self, catalogue: &Arc<Catalogue>, ledger: &mut Ledger) -> Ended {
+    fn run(self, loaded: &Arc<Loaded>, ledger: &mut Ledger) -> Ended {
         match self {
             Self::Files(reading) => {
-                let damages = app::read(&reading, catalogue, ledger).map_err(Failure::caused)?;
+                let damages = app::read(&reading, loaded, ledger).map_err(Failure::caused)?;
                 let code = app::report_damages(&damages);
                 tell("the replay has ended; all of it is settled");
                 Ok(code)
@@ -183,7 +182,7 @@ impl<'a> Feed<'a> {
             Self::Interfaces {
                 listening, sizes, ..
             } => {
-                app::watch(listening.sources, catalogue, sizes, ledger).map_err(Failure::failed)?;
+                app::watch(listening.sources, loaded, sizes, ledger).map_err(Failure::failed)?;
                 tell("stopped; all that was captured is settled");
                 Ok(ExitCode::SUCCESS)
             }

@@ -27,6 +27,7 @@ use crate::time::Timestamp;
 use crate::visibility::{MessageResult, Protocol, Unnamed};
 
 pub mod hosts;
+mod live;
 mod page;
 pub mod web;
 
@@ -43,6 +44,7 @@ pub fn text(snapshot: &Snapshot) -> String {
         [([VERSION, REVISION, RUSTC], 1.0)],
     );
     capture(&mut page, snapshot);
+    live::capture(&mut page, snapshot);
     pipeline(&mut page, snapshot);
     decode(&mut page, snapshot);
     flows(&mut page, snapshot);

@@ -4,14 +4,7 @@
 //! on one whose outer tag stands beside the frame; which of the two it is makes the difference that
 //! matters. So samples are tried here.
 
-/// A frame as the kernel shows it to a filter.
-#[derive(Clone, Debug)]
-pub(super) struct Sample {
-    /// Protocol and content of the outer VLAN tag, which is not in the frame.
-    pub(super) tag: Option<(u16, u16)>,
-    /// The octets of the frame.
-    pub(super) octets: Vec<u8>,
-}
+use crate::capture::samples::Sample;
 
 /// A compiled filter.
 #[derive(Clone, Debug)]

@@ -199,6 +199,9 @@ fn inputs(page: &mut String, snapshot: &Snapshot) {
         );
     }
     let _ = writeln!(page, "</tbody>\n</table>");
+    for caveat in snapshot.looking.caveats(&snapshot.captures) {
+        let _ = writeln!(page, "<p class=\"bad\">{}</p>", Escaped(&caveat));
+    }
 }
 
 /// Opens a table; columns of numbers are marked with `#`.
