@@ -15,7 +15,8 @@ use phonehome_signatures::{Base, Catalogue, LoadError};
 use crate::findings::Verdict;
 use crate::host::HomeNetworks;
 
-mod capture;
+mod config;
+mod flags;
 mod names;
 mod read;
 mod run;
@@ -39,6 +40,8 @@ enum Command {
     Names(names::Options),
     /// Lists the loaded signature packs, or checks packs of your own.
     Signatures(signatures::Options),
+    /// Checks a configuration file, or prints the settings in effect.
+    Config(config::Options),
 }
 
 /// Options about what is watched, and for what.
@@ -101,11 +104,14 @@ pub fn main() -> ExitCode {
         Command::Run(options) => run::main(&options),
         Command::Names(options) => names::main(&options),
         Command::Signatures(options) => signatures::main(&options),
+        Command::Config(options) => config::main(&options),
     };
     match ended {
         Ok(code) => code,
         Err(failure) => {
-            let _ = writeln!(std::io::stderr(), "phonehome: {failure}");
+            for line in failure.message.lines() {
+                tell(line);
+            }
             ExitCode::from(failure.code)
         }
     }

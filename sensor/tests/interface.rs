@@ -59,14 +59,19 @@ fn names_in_tagged_frames_are_found_with_their_tag() {
     on_a_wire(1500, || {
         let sensor = Sensor::start(&[]);
         let tag = [0x81, 0, 0, 42];
-        for (number, name) in ["s00.upd.kaspersky.com", "touch.kaspersky.com"].iter().enumerate() {
+        for (number, name) in ["s00.upd.kaspersky.com", "touch.kaspersky.com"]
+            .iter()
+            .enumerate()
+        {
             send(&[tagged(&tag, &question(number as u8, name))]);
         }
         sensor.wait_for("two questions", |page| {
             page.sum("phonehome_decode_unwrapped_total", "encapsulation=\"vlan\"") == 2
         });
         sensor.wait_for("the finding", |_| {
-            sensor.get("/api/v1/findings").contains("touch.kaspersky.com")
+            sensor
+                .get("/api/v1/findings")
+                .contains("touch.kaspersky.com")
         });
     });
 }
@@ -131,7 +136,10 @@ fn both_directions_of_a_flow_come_out_of_one_ring_and_every_frame_once() {
             for is_back in [false, true] {
                 frames.push(frame(number, is_back));
                 frames.push(ipv6(number, is_back));
-                frames.push(tagged(&[0x88, 0xa8, 0, 7, 0x81, 0, 0, 5], &frame(number, is_back)));
+                frames.push(tagged(
+                    &[0x88, 0xa8, 0, 7, 0x81, 0, 0, 5],
+                    &frame(number, is_back),
+                ));
             }
         }
         send(&frames);
@@ -150,7 +158,10 @@ fn both_directions_of_a_flow_come_out_of_one_ring_and_every_frame_once() {
             used.insert(it.ring);
         }
         assert_eq!(rings.len(), usize::from(FLOWS) * 3);
-        assert!(rings.values().all(|it| it.len() == 1), "a flow was torn apart");
+        assert!(
+            rings.values().all(|it| it.len() == 1),
+            "a flow was torn apart"
+        );
         assert_eq!(used.len(), 3);
     });
 }
@@ -186,7 +197,14 @@ fn frames_that_come_while_the_rings_open_come_once() {
             .map(|it| it.octets[it.octets.len() - 4..].to_vec())
             .collect();
         assert_eq!(numbers.len(), heard.len(), "a frame came twice");
-        assert_eq!(heard.iter().map(|it| it.ring).collect::<BTreeSet<_>>().len(), 4);
+        assert_eq!(
+            heard
+                .iter()
+                .map(|it| it.ring)
+                .collect::<BTreeSet<_>>()
+                .len(),
+            4
+        );
     });
 }
 
@@ -201,7 +219,11 @@ fn an_interface_with_several_rings_and_all_settings_comes_back() {
         };
         let mut lives = open(&settings);
         let frames: Vec<_> = (0..50).map(|number| frame(number, false)).collect();
-        let all: Vec<_> = frames.iter().cloned().chain([datagram(&[7; 100])]).collect();
+        let all: Vec<_> = frames
+            .iter()
+            .cloned()
+            .chain([datagram(&[7; 100])])
+            .collect();
         send(&all);
         assert_eq!(hear(&mut lives, 50).len(), 50);
         sh("ip link set mon0 down; ip link set mon0 up");
@@ -214,7 +236,14 @@ fn an_interface_with_several_rings_and_all_settings_comes_back() {
         send(&all);
         let heard = hear(&mut lives, 50);
         assert_eq!(heard.len(), 50);
-        assert_eq!(heard.iter().map(|it| it.ring).collect::<BTreeSet<_>>().len(), 2);
+        assert_eq!(
+            heard
+                .iter()
+                .map(|it| it.ring)
+                .collect::<BTreeSet<_>>()
+                .len(),
+            2
+        );
     });
 }
 
@@ -278,8 +307,14 @@ fn a_filter_is_said_wherever_something_is_shown() {
         assert_eq!(document["input"]["caveats"][0], caveat);
         assert!(sensor.get("/").contains(caveat));
         let said = sensor.stop();
-        assert!(said.contains("the filter \"udp port 53\" is in force"), "{said}");
-        assert!(said.contains("none in frames of these kinds: qinq, double-vlan, mpls"), "{said}");
+        assert!(
+            said.contains("the filter \"udp port 53\" is in force"),
+            "{said}"
+        );
+        assert!(
+            said.contains("none in frames of these kinds: qinq, double-vlan, mpls"),
+            "{said}"
+        );
     });
 }
 
@@ -308,7 +343,9 @@ fn a_prefilter_changes_no_finding_of_real_traffic() {
                 let is_on = u64::from(prefilter != "off");
                 assert_eq!(page.sum("phonehome_capture_prefiltered", ""), is_on);
                 let expected = expected(&capture);
-                sensor.wait_for("the findings of the file", |_| sensor.findings() == expected);
+                sensor.wait_for("the findings of the file", |_| {
+                    sensor.findings() == expected
+                });
                 sensor.findings()
             })
         });
@@ -325,7 +362,9 @@ fn a_prefilter_loses_no_name_of_split_hellos() {
         .map(|it| it.unwrap().path())
         .filter(|it| {
             let name = it.file_name().unwrap().to_str().unwrap();
-            ["tls", "quic", "http", "split"].iter().any(|word| name.contains(word))
+            ["tls", "quic", "http", "split"]
+                .iter()
+                .any(|word| name.contains(word))
         })
         .filter_map(|it| {
             let input = it.join("input.pcap");
@@ -364,13 +403,17 @@ fn a_prefilter_loses_no_name_of_split_hellos() {
 fn a_prefilter_cuts_bulk_off_and_counts_it() {
     on_a_wire(1500, || {
         let sensor = Sensor::start(&["--capture.prefilter", "flow-required"]);
-        let before = frames_in();
+        let before = frames_on_the_wire();
         Transfer::start(64 << 20).finish();
         sensor.wait_for("the cut-off", |page| {
-            page.reached() == frames_in() - before + 0 && page.cut_off("frames") > 0
+            page.reached() == frames_on_the_wire() - before && page.cut_off("frames") > 0
         });
         let page = sensor.metrics();
-        assert!(page.cut_off("bytes") > 60 << 20, "{}", page.cut_off("bytes"));
+        assert!(
+            page.cut_off("bytes") > 60 << 20,
+            "{}",
+            page.cut_off("bytes")
+        );
         assert!(page.received() < 600, "{}", page.received());
         let document: Value = serde_json::from_str(&sensor.get("/api/v1/visibility")).unwrap();
         let caveat = document["input"]["caveats"][0].as_str().unwrap();
@@ -403,7 +446,11 @@ fn on_a_wire<T: Send + 'static>(mtu: u32, test: impl FnOnce() -> T + Send + 'sta
         connect(mtu);
         test()
     });
-    Some(outcome.join().unwrap_or_else(|it| std::panic::resume_unwind(it)))
+    Some(
+        outcome
+            .join()
+            .unwrap_or_else(|it| std::panic::resume_unwind(it)),
+    )
 }
 
 fn skips() -> bool {
@@ -425,7 +472,7 @@ fn sh(command: &str) {
 
 fn open(settings: &Settings) -> Vec<Live> {
     let opened = Live::open(&["mon0".to_owned()], settings).unwrap();
-    assert_eq!(opened.captures.len(), usize::from(settings.threads));
+    assert_eq!(opened.captures.len(), settings.threads);
     opened.captures
 }
 
@@ -447,7 +494,11 @@ fn hear(lives: &mut [Live], count: usize) -> Vec<Sound> {
     let started = Instant::now();
     let mut silent = 0;
     while heard.len() < count || silent < lives.len() * 2 {
-        assert!(started.elapsed() < PATIENCE, "{} of {count} frames", heard.len());
+        assert!(
+            started.elapsed() < PATIENCE,
+            "{} of {count} frames",
+            heard.len()
+        );
         for (ring, live) in lives.iter_mut().enumerate() {
             if matches!(live.next_run(&mut run), Heard::Silence(_)) {
                 silent += 1;
@@ -489,7 +540,11 @@ fn tagged(tags: &[u8], frame: &[u8]) -> Vec<u8> {
 fn frame(number: u16, is_back: bool) -> Vec<u8> {
     let [low, high] = number.to_le_bytes();
     let (client, server) = (([10, 0, high, low], 50_000 + number), ([192, 0, 2, 1], 443));
-    let (src, dst) = if is_back { (server, client) } else { (client, server) };
+    let (src, dst) = if is_back {
+        (server, client)
+    } else {
+        (client, server)
+    };
     let mut bytes = Vec::new();
     PacketBuilder::ethernet2([2; 6], [4; 6])
         .ipv4(src.0, dst.0, 64)
@@ -503,8 +558,16 @@ fn frame(number: u16, is_back: bool) -> Vec<u8> {
 fn ipv6(number: u16, is_back: bool) -> Vec<u8> {
     let mut client = [0xfd; 16];
     client[14..].copy_from_slice(&number.to_be_bytes());
-    let (src, dst) = if is_back { ([0x20; 16], client) } else { (client, [0x20; 16]) };
-    let ports = if is_back { (443, 50_000) } else { (50_000, 443) };
+    let (src, dst) = if is_back {
+        ([0x20; 16], client)
+    } else {
+        (client, [0x20; 16])
+    };
+    let ports = if is_back {
+        (443, 50_000)
+    } else {
+        (50_000, 443)
+    };
     let mut bytes = Vec::new();
     PacketBuilder::ethernet2([2; 6], [4; 6])
         .ipv6(src, dst, 64)
@@ -543,7 +606,6 @@ fn question(id: u8, name: &str) -> Vec<u8> {
 
 /// Octets on their way from another namespace to this one, over TCP.
 struct Transfer {
-    client: thread::JoinHandle<()>,
     server: thread::JoinHandle<()>,
 }
 
@@ -559,7 +621,7 @@ impl Transfer {
         });
         let (told, number) = std::sync::mpsc::channel();
         let (moved, is_there) = std::sync::mpsc::channel();
-        let client = thread::spawn(move || {
+        thread::spawn(move || {
             unshare(CloneFlags::CLONE_NEWNET).unwrap();
             told.send(nix::unistd::gettid()).unwrap();
             is_there.recv().unwrap();
@@ -572,30 +634,26 @@ impl Transfer {
             }
             drop(stream);
             // The namespace, and the wire with it, ends with this thread.
-            moved_back(&is_there);
+            thread::sleep(PATIENCE);
         });
         let thread: nix::unistd::Pid = number.recv().unwrap();
         sh(&format!("ip link set src0 netns {thread}"));
         moved.send(()).unwrap();
-        std::mem::forget(moved);
-        Self { client, server }
+        Self { server }
     }
 
     fn finish(self) {
         self.server.join().unwrap();
-        drop(self.client);
     }
 }
 
-/// Waits for good: the wire has to outlive the transfer.
-fn moved_back(never: &std::sync::mpsc::Receiver<()>) {
-    let _ = never.recv_timeout(PATIENCE);
-}
-
-/// Frames that `mon0` has received, as the system counts them.
-fn frames_in() -> u64 {
-    let text = std::fs::read_to_string("/sys/class/net/mon0/statistics/rx_packets").unwrap();
-    text.trim().parse().unwrap()
+/// Frames that `mon0` has received and sent, as the system counts them.
+fn frames_on_the_wire() -> u64 {
+    let counters = ["rx_packets", "tx_packets"].map(|it| {
+        let text = std::fs::read_to_string(format!("/sys/class/net/mon0/statistics/{it}"));
+        text.unwrap().trim().parse::<u64>().unwrap()
+    });
+    counters.iter().sum()
 }
 
 fn replay(capture: &Path) {
@@ -630,7 +688,13 @@ impl Sensor {
     fn start(more: &[&str]) -> Self {
         let address = "127.0.0.1:14663";
         let child = phonehome()
-            .args(["run", "--interface", "mon0", "--web.listen-address", address])
+            .args([
+                "run",
+                "--interface",
+                "mon0",
+                "--web.listen-address",
+                address,
+            ])
             .args(more)
             .stderr(Stdio::piped())
             .spawn()
@@ -675,7 +739,10 @@ impl Sensor {
                 .lines()
                 .filter(|it| it.starts_with("phonehome_capture_"))
                 .collect();
-            assert!(started.elapsed() < PATIENCE, "waited for {what}: {shown:#?}");
+            assert!(
+                started.elapsed() < PATIENCE,
+                "waited for {what}: {shown:#?}"
+            );
             thread::sleep(Duration::from_millis(50));
         }
     }
@@ -738,7 +805,11 @@ fn findings(document: &str) -> Vec<Value> {
 
 /// What the sensor finds in the file itself.
 fn expected(capture: &Path) -> Vec<Value> {
-    let output = phonehome().args(["read", "--json"]).arg(capture).output().unwrap();
+    let output = phonehome()
+        .args(["read", "--json"])
+        .arg(capture)
+        .output()
+        .unwrap();
     let findings = findings(str::from_utf8(&output.stdout).unwrap());
     assert!(findings.len() > 5, "{findings:?}");
     findings
@@ -752,11 +823,9 @@ struct Page {
 impl Page {
     fn sum(&self, family: &str, label: &str) -> u64 {
         let rows = self.text.lines().filter_map(|it| it.rsplit_once(' '));
-        rows.filter(|(row, _)| {
-            row.split('{').next() == Some(family) && row.contains(label)
-        })
-        .map(|(_, value)| value.parse::<u64>().unwrap())
-        .sum()
+        rows.filter(|(row, _)| row.split('{').next() == Some(family) && row.contains(label))
+            .map(|(_, value)| value.parse::<u64>().unwrap())
+            .sum()
     }
 
     fn received(&self) -> u64 {

@@ -43,13 +43,9 @@ struct Events {
 impl Ledger {
     /// An empty ledger for an input.
     #[must_use]
-    pub fn new(loaded: Arc<Loaded>, home: HomeNetworks, input: Input) -> Self {
+    pub fn new(loaded: Arc<Loaded>, home: HomeNetworks, limits: Limits, input: Input) -> Self {
         let loaded = Follower::new(loaded);
-        let book = Book::new(
-            Arc::clone(loaded.catalogue()),
-            home.clone(),
-            Limits::default(),
-        );
+        let book = Book::new(Arc::clone(loaded.catalogue()), home.clone(), limits);
         Self {
             loaded,
             input,

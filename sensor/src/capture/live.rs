@@ -169,7 +169,7 @@ impl Live {
             let cutoff = cutoff(settings.prefilter, name, &mut opened.warnings)?;
             shared.push(Arc::new(Interface::new(name, &settings, cutoff)));
         }
-        for lane in 0..usize::from(settings.threads.max(1)) {
+        for lane in 0..settings.threads.max(1) {
             let ports: Result<Vec<_>, _> = shared
                 .iter()
                 .map(|it| Port::open(Arc::clone(it), lane))

@@ -1,25 +1,23 @@
-//! How interfaces are listened on.
+//! How interfaces are listened on, and in a build without that, how they would be.
 
 use std::time::Duration;
 
-/// What an operator may choose about a live capture.
-///
-/// [`Settings::check`] says what is out of range; the ranges stand as constants beside it.
+/// What an operator may choose about a live capture; the ranges stand in the configuration.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Settings {
-    /// Memory of the rings of one interface, all its threads together, in bytes; within
-    /// [`Settings::RING`]. Lies in the kernel and counts as memory of the sensor.
-    pub ring_bytes: u32,
-    /// Octets kept of a frame, within [`Settings::SNAPLEN`].
+    /// Ring of one interface, all its threads together, in octets of memory; 1 MiB at least for each
+    /// thread. It lies in the kernel and counts as memory of the sensor.
+    pub ring_octets: u32,
+    /// Octets kept of a frame, from 256 to 262,144: the library takes no more.
     pub snaplen_octets: u32,
     /// Whether the interface is asked for frames that are not addressed to it, as a mirror port has
     /// no others.
     pub promiscuous: bool,
-    /// How long the kernel may hold back frames that do not fill a block of the ring, within
-    /// [`Settings::HOLD`].
+    /// How long the kernel may hold back frames that do not fill a block of the ring, from a
+    /// millisecond to a second.
     pub hold: Duration,
-    /// Threads that capture, each with a ring on each interface; within [`Settings::THREADS`].
-    pub threads: u16,
+    /// Threads that capture, from 1 to 8, each with a ring on each interface.
+    pub threads: usize,
     /// An expression in the language of libpcap; what it leaves out is not looked at.
     pub filter: Option<String>,
     /// Whether the kernel cuts flows off once they can tell no more names.
@@ -38,57 +36,26 @@ pub enum Prefilter {
     FlowRequired,
 }
 
-/// A setting that is out of its range.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum Wrong {
-    /// Size of the rings.
-    #[error("capture.ring must be from 1 MiB to 2047 MiB for each thread")]
-    Ring,
-    /// Octets kept.
-    #[error("capture.snaplen must be from 256 to 262144 octets")]
-    Snaplen,
-    /// Time that frames may be held back.
-    #[error("capture.hold must be from 1 ms to 1 s")]
-    Hold,
-    /// Number of threads.
-    #[error("capture.threads must be from 1 to 8")]
-    Threads,
+impl Settings {
+    /// Octets of the ring that one thread has on one interface.
+    #[must_use]
+    pub fn ring_octets_of_thread(&self) -> u32 {
+        let threads = u32::try_from(self.threads).unwrap_or(u32::MAX);
+        self.ring_octets / threads.max(1)
+    }
 }
 
-impl Settings {
-    /// Bytes of one ring: the library counts them in 32 bits with a sign.
-    pub const RING: std::ops::RangeInclusive<u32> = 1 << 20..=2047 << 20;
-    /// Octets kept of a frame. The library takes no more than 256 KiB; less than the first does not
-    /// hold headers.
-    pub const SNAPLEN: std::ops::RangeInclusive<u32> = 256..=262_144;
-    /// How long frames may be held back.
-    pub const HOLD: std::ops::RangeInclusive<Duration> =
-        Duration::from_millis(1)..=Duration::from_secs(1);
-    /// Threads that capture.
-    pub const THREADS: std::ops::RangeInclusive<u16> = 1..=8;
+impl Prefilter {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Off, Self::Flow, Self::FlowRequired];
 
-    /// Says what is out of range.
+    /// The word for it in the configuration.
     #[must_use]
-    pub fn check(&self) -> Vec<Wrong> {
-        let rules = [
-            (
-                Self::RING.contains(&self.ring_bytes_of_thread()),
-                Wrong::Ring,
-            ),
-            (Self::SNAPLEN.contains(&self.snaplen_octets), Wrong::Snaplen),
-            (Self::HOLD.contains(&self.hold), Wrong::Hold),
-            (Self::THREADS.contains(&self.threads), Wrong::Threads),
-        ];
-        let broken = rules.into_iter().filter(|(holds, _)| !holds);
-        broken.map(|(_, wrong)| wrong).collect()
-    }
-
-    /// Bytes of the ring that one thread has on one interface.
-    #[must_use]
-    pub const fn ring_bytes_of_thread(&self) -> u32 {
-        match self.threads {
-            0 => self.ring_bytes,
-            threads => self.ring_bytes / threads as u32,
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Flow => "flow",
+            Self::FlowRequired => "flow-required",
         }
     }
 }
@@ -97,7 +64,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             // The library's own choice of 2 MiB lasts 16 ms at 1 Gbit/s.
-            ring_bytes: 64 << 20,
+            ring_octets: 64 << 20,
             snaplen_octets: LONGEST_MERGED + LINK_HEADERS,
             promiscuous: true,
             hold: Duration::from_millis(100),
@@ -114,27 +81,3 @@ const LONGEST_MERGED: u32 = 65_535;
 
 /// Room for what stands before it: Ethernet, and tags or labels.
 const LINK_HEADERS: u32 = 65;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_defaults_are_within_their_ranges() {
-        assert_eq!(Settings::default().check(), []);
-        assert_eq!(Settings::default().snaplen_octets, 65_600);
-    }
-
-    #[test]
-    fn all_that_is_out_of_range_is_said_at_once() {
-        let settings = Settings {
-            ring_bytes: 4 << 20,
-            snaplen_octets: 255,
-            hold: Duration::ZERO,
-            threads: 9,
-            ..Settings::default()
-        };
-        let wrong = [Wrong::Ring, Wrong::Snaplen, Wrong::Hold, Wrong::Threads];
-        assert_eq!(settings.check(), wrong);
-    }
-}

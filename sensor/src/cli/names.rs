@@ -10,7 +10,7 @@ use clap::Args;
 use phonehome_signatures::Catalogue;
 
 use super::{Ended, Failure, Work};
-use crate::app::{self, Reading};
+use crate::app::{self, Reading, Threads};
 use crate::detection::{Notice, What};
 use crate::export::json::write_observation;
 use crate::names::Observation;
@@ -30,9 +30,11 @@ pub(super) struct Options {
 
 pub(super) fn main(options: &Options) -> Ended {
     let mut lines = Lines::new(std::io::stdout().lock());
+    let (threads, sizes) = Threads::for_workers(options.work.workers);
     let reading = Reading {
         files: &options.files,
-        workers: options.work.workers,
+        threads,
+        sizes,
         report: Report::AllNames,
         progress: false,
     };

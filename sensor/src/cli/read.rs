@@ -11,9 +11,9 @@ use clap::Args;
 use super::{Ended, FOUND, FailOn, Failure, Watch, Work, stdout_takes_colour};
 use crate::app::ledger::Ledger;
 use crate::app::snapshot::Input;
-use crate::app::{self, Reading};
+use crate::app::{self, Reading, Threads};
 use crate::export::{json, metrics, table};
-use crate::findings::Verdict;
+use crate::findings::{Limits, Verdict};
 use crate::pipeline::Loaded;
 use crate::worker::Report;
 
@@ -43,14 +43,21 @@ pub(super) struct Options {
 
 pub(super) fn main(options: &Options) -> Ended {
     let loaded = Arc::new(Loaded::new(options.watch.catalogue()?));
+    let (threads, sizes) = Threads::for_workers(options.work.workers);
     let reading = Reading {
         files: &options.files,
-        workers: options.work.workers,
+        threads,
+        sizes,
         report: Report::Findings,
         progress: true,
     };
-    let input = Input::files(&options.files, reading.sizes());
-    let mut ledger = Ledger::new(Arc::clone(&loaded), options.watch.home(), input);
+    let input = Input::files(&options.files, sizes);
+    let mut ledger = Ledger::new(
+        Arc::clone(&loaded),
+        options.watch.home(),
+        Limits::default(),
+        input,
+    );
     if let Some(path) = &options.events {
         ledger.write_events(Box::new(BufWriter::new(create(path)?)));
     }

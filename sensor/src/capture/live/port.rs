@@ -66,7 +66,7 @@ impl Interface {
             // error here.
             .promisc(settings.promiscuous && self.name != ALL_INTERFACES)
             .snaplen(settings.snaplen_octets.cast_signed())
-            .buffer_size(settings.ring_bytes_of_thread().cast_signed())
+            .buffer_size(settings.ring_octets_of_thread().cast_signed())
             .timeout(millis)
             .precision(Precision::Nano)
             .open()?
