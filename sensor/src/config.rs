@@ -79,6 +79,9 @@ keys! {
     /// Network interfaces to listen on; two for a tap that gives each direction its own.
     interface: Vec<String> = Vec::new()
         => "interface", "NAME", AtStart, 0..=MAX_INPUTS as u64;
+    /// Look only at what this expression in the language of libpcap lets pass.
+    filter: Option<String> = None
+        => "filter", "EXPRESSION", AtStart, ANY;
     /// Capture files to feed through the sensor's threads instead, merged by time.
     replay: Vec<PathBuf> = Vec::new()
         => "replay", "FILE", AtStart, ANY;
@@ -115,9 +118,6 @@ keys! {
     /// Threads that capture; each has a share of each interface's ring, and of its flows.
     capture_threads: usize = 1
         => "capture.threads", "N", AtStart, 1..=8;
-    /// Look only at what this expression in the language of libpcap lets pass.
-    filter: Option<String> = None
-        => "filter", "EXPRESSION", AtStart, ANY;
     /// Have the kernel cut flows off once they can tell no more names: off, flow, flow-required.
     prefilter: Prefilter = Prefilter::Off
         => "capture.prefilter", "WHICH", AtStart, ANY;

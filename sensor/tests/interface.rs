@@ -66,7 +66,10 @@ fn names_in_tagged_frames_are_found_with_their_tag() {
             send(&[tagged(&tag, &question(number as u8, name))]);
         }
         sensor.wait_for("two questions", |page| {
-            page.sum("phonehome_decode_unwrapped_total", "encapsulation=\"vlan\"") == 2
+            page.sum(
+                "phonehome_decode_unwrapped_packets_total",
+                "encapsulation=\"vlan\"",
+            ) == 2
         });
         sensor.wait_for("the finding", |_| {
             sensor
