@@ -17,6 +17,7 @@ pub mod live;
 #[cfg(not(feature = "capture"))]
 #[path = "app/no_live.rs"]
 pub mod live;
+mod policy;
 pub mod snapshot;
 
 /// What to read, and how.

@@ -9,11 +9,12 @@
 //! each with its place and with what would be right. Nothing is opened here but the file itself.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use phonehome_signatures::directive::MAX_CHOSEN;
 use phonehome_signatures::{Base, Catalogue, LoadError};
 
 use crate::capture::settings::{Prefilter, Settings};
@@ -23,6 +24,7 @@ use crate::intake::MAX_WORKERS;
 use crate::pipeline::{MAX_INPUTS, Sizes};
 
 mod document;
+mod duties;
 mod file;
 mod key;
 mod layers;
@@ -32,6 +34,7 @@ mod value;
 mod wrong;
 
 pub use document::{effective, sample};
+pub use duties::{Duties, DutyError, Places};
 pub use key::{Change, Key};
 pub use layers::{Effective, Layers};
 pub use rules::Frames;
@@ -103,6 +106,15 @@ keys! {
     /// Load the built-in packs too.
     builtin_signatures: bool = true
         => "builtin-signatures", "BOOL", AtStart, ANY;
+    /// Directives in force, by id: what counts under each is told and exported.
+    directives: Vec<String> = Vec::new()
+        => "directives", "ID", AtStart, 0..=MAX_CHOSEN as u64;
+    /// Folder of directives of your own (*.toml); one with the id of a built-in one replaces it.
+    directives_folder: Option<PathBuf> = None
+        => "directives-folder", "DIR", AtStart, ANY;
+    /// File of waivers (TOML): findings that may stand until a day.
+    waivers: Option<PathBuf> = None
+        => "waivers", "FILE", AtStart, ANY;
     /// Ring of each interface in the kernel, on top of the process's own memory.
     ring: Octets = Octets::mib(64)
         => "capture.ring", "SIZE", AtStart, 1 << 20..=1 << 30;
@@ -189,13 +201,26 @@ impl Config {
     ///
     /// What cannot be read, or all that is wrong in the packs.
     pub fn catalogue(&self) -> Result<Arc<Catalogue>, LoadError> {
-        let loaded = match (&self.signatures, self.builtin_signatures) {
-            (Some(dir), true) => Catalogue::load(dir, Base::Builtin),
-            (Some(dir), false) => Catalogue::load(dir, Base::Empty),
-            (None, _) => Catalogue::builtin().map_err(LoadError::Wrong),
+        let base = if self.builtin_signatures {
+            Base::Builtin
+        } else {
+            Base::Empty
         };
-        loaded.map(Arc::new)
+        catalogue(self.signatures.as_deref(), base)
     }
+}
+
+/// Reads and compiles the packs of a folder, if there is one, on top of others.
+///
+/// # Errors
+///
+/// What cannot be read, or all that is wrong in the packs.
+pub fn catalogue(dir: Option<&Path>, base: Base) -> Result<Arc<Catalogue>, LoadError> {
+    let loaded = match dir {
+        Some(dir) => Catalogue::load(dir, base),
+        None => Catalogue::builtin().map_err(LoadError::Wrong),
+    };
+    loaded.map(Arc::new)
 }
 
 fn default_home() -> Vec<IpNet> {

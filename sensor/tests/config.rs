@@ -73,7 +73,7 @@ fn packs_are_checked_as_the_sensor_reads_them() {
     let path = file(&folder, "signatures = \"packs.d\"\n");
     let outcome = check(&path).ended_with(2);
     assert!(
-        outcome.stderr.contains("packs.d/own.toml:2: "),
+        outcome.stderr.contains("packs.d/own.toml:1: "),
         "{}",
         outcome.stderr
     );

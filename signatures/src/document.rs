@@ -18,7 +18,7 @@ pub(crate) use error::{Report, shown};
 pub(crate) use table::{At, Table};
 
 /// Largest file in bytes.
-pub const MAX_FILE: usize = 4 << 20;
+pub(crate) const MAX_FILE: usize = 4 << 20;
 /// Longest id in octets.
 const MAX_ID: usize = 64;
 

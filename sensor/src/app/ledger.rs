@@ -4,10 +4,13 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use phonehome_signatures::Directives;
 
+use super::policy::Policy;
 use super::snapshot::{Input, snapshot};
 use crate::detection::{Notice, Sighting, What};
 use crate::export::{Snapshot, events};
+use crate::findings::waivers::Waivers;
 use crate::findings::{Book, Change, Limits};
 use crate::host::HomeNetworks;
 use crate::inventory::Inventory;
@@ -22,6 +25,7 @@ pub struct Ledger {
     changes: Vec<Change>,
     events: Option<Events>,
     counts: Counts,
+    policy: Arc<Policy>,
     shared: Option<Arc<Shared>>,
     stop: Box<dyn Fn() -> bool>,
 }
@@ -32,6 +36,7 @@ pub struct Shared {
     inventory: Inventory,
     /// Everything but the findings.
     view: ArcSwap<Snapshot>,
+    policy: Arc<Policy>,
 }
 
 struct Events {
@@ -54,6 +59,7 @@ impl Ledger {
             changes: Vec::new(),
             events: None,
             counts: Counts::default(),
+            policy: Arc::default(),
             shared: None,
             stop: Box::new(|| false),
         }
@@ -79,6 +85,7 @@ impl Ledger {
         let shared = Arc::new(Shared {
             inventory: Inventory::default(),
             view,
+            policy: Arc::clone(&self.policy),
         });
         self.shared = Some(Arc::clone(&shared));
         shared
@@ -87,10 +94,20 @@ impl Ledger {
     /// A copy of all that is shown.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot {
+        self.policy.applied_to(Snapshot {
             findings: self.book.findings(),
             ..self.without_findings()
-        }
+        })
+    }
+
+    /// Puts directives in force, instead of those that were.
+    pub fn set_directives(&self, directives: Directives) {
+        self.policy.set_directives(directives);
+    }
+
+    /// Puts waivers in force, instead of those that were.
+    pub fn set_waivers(&self, waivers: Waivers) {
+        self.policy.set_waivers(waivers);
     }
 
     /// Ends the events.
@@ -188,10 +205,20 @@ impl Shared {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let view = Snapshot::clone(&self.view.load());
-        Snapshot {
+        self.policy.applied_to(Snapshot {
             findings: self.inventory.findings(),
             ..view
-        }
+        })
+    }
+
+    /// Puts directives in force, instead of those that were; the next snapshot goes by them.
+    pub fn set_directives(&self, directives: Directives) {
+        self.policy.set_directives(directives);
+    }
+
+    /// Puts waivers in force, instead of those that were; the next snapshot goes by them.
+    pub fn set_waivers(&self, waivers: Waivers) {
+        self.policy.set_waivers(waivers);
     }
 }
 

@@ -55,6 +55,17 @@ fn check(file: Option<&Path>) -> Result<String, Failure> {
         None => "the environment: fine\n".to_owned(),
     };
     packs(&mut text, &catalogue);
+    let duties = loaded.config.duties(&catalogue);
+    let duties = duties.map_err(|it| Failure::usage(with_cause(&it)))?;
+    let _ = writeln!(
+        text,
+        "directives in force: {}, waivers: {}",
+        duties.directives.list().len(),
+        duties.waivers.len()
+    );
+    for note in &duties.notes {
+        let _ = writeln!(text, "warning: {note}");
+    }
     frames(&mut text, &loaded.config);
     for warning in &loaded.warnings {
         let _ = writeln!(text, "warning: {warning}");

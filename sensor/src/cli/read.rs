@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::duties;
 use super::{Ended, FOUND, FailOn, Failure, Watch, Work, stdout_takes_colour};
 use crate::app::ledger::Ledger;
 use crate::app::snapshot::Input;
@@ -38,11 +39,15 @@ pub(super) struct Options {
     #[command(flatten)]
     watch: Watch,
     #[command(flatten)]
+    duties: duties::Options,
+    #[command(flatten)]
     work: Work,
 }
 
 pub(super) fn main(options: &Options) -> Ended {
-    let loaded = Arc::new(Loaded::new(options.watch.catalogue()?));
+    let catalogue = options.watch.catalogue()?;
+    let duties = options.duties.read(&catalogue)?;
+    let loaded = Arc::new(Loaded::new(catalogue));
     let (threads, sizes) = Threads::for_workers(options.work.workers);
     let reading = Reading {
         files: &options.files,
@@ -58,6 +63,8 @@ pub(super) fn main(options: &Options) -> Ended {
         Limits::default(),
         input,
     );
+    ledger.set_directives(duties.directives);
+    ledger.set_waivers(duties.waivers);
     if let Some(path) = &options.events {
         ledger.write_events(Box::new(BufWriter::new(create(path)?)));
     }

@@ -10,7 +10,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::flags::Flags;
-use super::{Ended, Failure, tell, with_cause};
+use super::{Ended, Failure, duties, tell, with_cause};
 use crate::app::ledger::Ledger;
 use crate::app::live::{Listening, LiveSource};
 use crate::app::snapshot::Input;
@@ -29,14 +29,15 @@ pub(super) struct Options {
 }
 
 pub(super) fn main(options: &Options) -> Ended {
-    let layers = options.flags.load()?;
-    let config = &layers.config;
+    let effective = options.flags.load()?;
+    let config = &effective.config;
     let frames = config.frames().ok_or_else(|| Failure::usage(NO_FRAMES))?;
-    for warning in &layers.warnings {
+    for warning in &effective.warnings {
         tell(format_args!("warning: {warning}"));
     }
     let catalogue = config.catalogue();
     let catalogue = catalogue.map_err(|it| Failure::usage(with_cause(&it)))?;
+    let duties = duties::in_force(config.duties(&catalogue))?;
     let loaded = Arc::new(Loaded::new(catalogue));
     let feed = Feed::open(frames, config)?;
     let stop = Arc::new(AtomicBool::new(false));
@@ -47,6 +48,8 @@ pub(super) fn main(options: &Options) -> Ended {
         config.limits(),
         feed.input(),
     );
+    ledger.set_directives(duties.directives);
+    ledger.set_waivers(duties.waivers);
     let asked = Arc::clone(&stop);
     ledger.stop_when(move || asked.load(Ordering::Relaxed));
     let shared = ledger.share();
