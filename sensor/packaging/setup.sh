@@ -4,7 +4,7 @@ set -eu
 
 packages="gcc libc6-dev libpcap-dev make"
 if [ "${1:-build}" = test ]; then
-    packages="$packages curl ethtool iproute2 prometheus tcpdump tcpreplay"
+    packages="$packages chromium curl ethtool iproute2 openssl prometheus tcpdump tcpreplay"
 fi
 
 missing=""

@@ -8,5 +8,6 @@
 pub mod live;
 pub mod record;
 pub mod replay;
-pub mod samples;
+#[cfg(feature = "capture")]
+pub(crate) mod samples;
 pub mod settings;

@@ -38,7 +38,7 @@ pub use duties::{Duties, DutyError, Places};
 pub use key::{Change, Key};
 pub use layers::{Effective, Layers};
 pub use rules::Frames;
-pub use value::{Field, Octets, Plural};
+pub use value::{Field, Octets, Plural, Shown};
 pub use wrong::{Origin, Wrong, Wrongs};
 
 /// Writes [`Config`], its defaults and [`KEYS`] from one list. An entry reads
@@ -151,6 +151,17 @@ keys! {
     /// Addresses and ports to serve on. What is served tells which hosts have what.
     listen_address: Vec<SocketAddr> = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, PORT))]
         => "web.listen-address", "ADDRESS", AtStart, 1..=16;
+    /// Web file with certificates and passwords, as Prometheus' exporters have it; it is read again
+    /// when it changes.
+    web_config: Option<PathBuf> = None
+        => "web.config.file", "FILE", AtStart, ANY;
+    /// Path of the metrics; those of hosts are under it at /hosts.
+    metrics_path: String = "/metrics".to_owned()
+        => "web.telemetry-path", "PATH", AtStart, ANY;
+    /// Who is shown addresses of hosts: everybody, nobody, or everybody while all listeners are on
+    /// loopback or a password or certificate is asked for.
+    show_hosts: Shown = Shown::Auto
+        => "web.show-hosts", "WHEN", AtStart, ANY;
 }
 
 impl Config {

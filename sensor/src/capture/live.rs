@@ -18,7 +18,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::samples::FrameKind;
 use super::settings::{Prefilter, Settings};
 use crate::frame::{Card, LinkType, Run};
 use crate::time::Timestamp;
@@ -33,6 +32,8 @@ mod filter;
 mod kernel;
 mod port;
 mod prefilter;
+
+pub use super::samples::FrameKind;
 
 /// Interfaces that are listened on, by one thread.
 pub struct Live {

@@ -247,3 +247,24 @@ fn datagram(ports: [u16; 2], payload: &[u8]) -> Vec<u8> {
 
 /// Ends of the tunnels.
 const TUNNEL_ENDS: [[u8; 4]; 2] = [[192, 0, 2, 1], [192, 0, 2, 2]];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::FRAME_KINDS;
+
+    #[test]
+    fn the_words_are_those_of_the_output() {
+        assert_eq!(FrameKind::ALL.map(FrameKind::as_str), FRAME_KINDS);
+    }
+
+    #[test]
+    fn the_outer_tag_goes_back_to_its_place() {
+        let packet = Packet::all().next().unwrap();
+        let sample = packet.wrapped(FrameKind::QinQ);
+        assert_eq!(
+            sample.on_the_wire()[12..20],
+            [0x88, 0xa8, 0, 9, 0x81, 0, 0, 5]
+        );
+    }
+}

@@ -10,6 +10,7 @@ use crate::config::{Duties, DutyError, Places};
 
 /// Directives and waivers.
 #[derive(Args, Clone, Debug)]
+#[group(id = "duties")]
 pub(super) struct Options {
     /// Directives in force, by id: what counts under each is told; `phonehome directives list`
     /// lists them

@@ -15,8 +15,9 @@ use crate::app::ledger::Ledger;
 use crate::app::live::{Listening, LiveSource};
 use crate::app::snapshot::Input;
 use crate::app::{self, Reading, Threads};
-use crate::config::{Config, Frames};
-use crate::export::{http, metrics};
+use crate::config::{Config, Frames, Shown};
+use crate::export::http::{self, HttpError, ShowHosts};
+use crate::export::metrics;
 use crate::pipeline::{Loaded, Sizes};
 use crate::worker::Report;
 
@@ -54,11 +55,16 @@ pub(super) fn main(options: &Options) -> Ended {
     ledger.stop_when(move || asked.load(Ordering::Relaxed));
     let shared = ledger.share();
     let state = move || Arc::new(shared.snapshot());
-    let server = http::serve(&config.listen_address, Arc::new(state)).map_err(Failure::caused)?;
+    let listeners = http::bind(web(config)).map_err(refused)?;
+    let server = listeners.serve(Arc::new(state)).map_err(refused)?;
     for address in server.local_addresses() {
+        let (scheme, path) = (server.scheme(), &config.metrics_path);
         tell(format_args!(
-            "serving on http://{address}/, metrics on http://{address}/metrics"
+            "serving on {scheme}://{address}/, metrics on {scheme}://{address}{path}"
         ));
+    }
+    for warning in server.warnings() {
+        tell(format_args!("warning: {warning}"));
     }
     let signalled = Arc::clone(&stop);
     let handle = signals.handle();
@@ -87,6 +93,30 @@ pub(super) fn main(options: &Options) -> Ended {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// What the web server is to do.
+pub(super) fn web(config: &Config) -> http::Options {
+    http::Options {
+        listen: config.listen_address.clone(),
+        config_file: config.web_config.clone(),
+        metrics_path: config.metrics_path.clone(),
+        show_hosts: match config.show_hosts {
+            Shown::Auto => ShowHosts::Auto,
+            Shown::Always => ShowHosts::Always,
+            Shown::Never => ShowHosts::Never,
+        },
+    }
+}
+
+/// Why there is no web server: what was configured, or the system.
+pub(super) fn refused(error: HttpError) -> Failure {
+    match error {
+        HttpError::Config(_) | HttpError::Path { .. } => Failure::usage(error),
+        HttpError::Listen { .. } | HttpError::Start(_) | HttpError::Metrics => {
+            Failure::caused(error)
+        }
+    }
 }
 
 /// What feeds the sensor.
