@@ -11,11 +11,13 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use phonehome_signatures::directive::MAX_CHOSEN;
 use phonehome_signatures::{Base, Catalogue, LoadError};
 
+use crate::capture::settings::{Prefilter, Settings};
 use crate::findings::Limits;
 use crate::host::{DEFAULT_HOME, HomeNetworks};
 use crate::intake::MAX_WORKERS;
@@ -81,6 +83,9 @@ keys! {
     /// Network interfaces to listen on; two for a tap that gives each direction its own.
     interface: Vec<String> = Vec::new()
         => "interface", "NAME", AtStart, 0..=MAX_INPUTS as u64;
+    /// Look only at what this expression in the language of libpcap lets pass.
+    filter: Option<String> = None
+        => "filter", "EXPRESSION", AtStart, ANY;
     /// Capture files to feed through the sensor's threads instead, merged by time.
     replay: Vec<PathBuf> = Vec::new()
         => "replay", "FILE", AtStart, ANY;
@@ -114,6 +119,21 @@ keys! {
     /// Ring of each interface in the kernel, on top of the process's own memory.
     ring: Octets = Octets::mib(64)
         => "capture.ring", "SIZE", AtStart, 1 << 20..=1 << 30;
+    /// Octets kept of a frame; the default keeps what offloads have joined to 65,535 octets.
+    snaplen: usize = Settings::default().snaplen_octets as usize
+        => "capture.snaplen", "N", AtStart, 256..=262_144;
+    /// Ask for frames that are not addressed to the interface; a mirror port has no others.
+    promiscuous: bool = true
+        => "capture.promiscuous", "BOOL", AtStart, ANY;
+    /// How long the kernel may hold frames back that do not fill a block of the ring.
+    hold: Duration = Settings::default().hold
+        => "capture.hold", "TIME", AtStart, 1..=1_000;
+    /// Threads that capture; each has a share of each interface's ring, and of its flows.
+    capture_threads: usize = 1
+        => "capture.threads", "N", AtStart, 1..=8;
+    /// Have the kernel cut flows off once they can tell no more names: off, flow, flow-required.
+    prefilter: Prefilter = Prefilter::Off
+        => "capture.prefilter", "WHICH", AtStart, ANY;
     /// Batches of 256 packets that may wait for one worker; beyond, a live capture drops.
     queue_batches: usize = 128
         => "pipeline.queue-batches", "N", AtStart, 1..=4096;
@@ -160,6 +180,20 @@ impl Config {
             flows: self.flows,
             queue_batches: self.queue_batches,
             ..Sizes::default()
+        }
+    }
+
+    /// How interfaces are listened on.
+    #[must_use]
+    pub fn capture(&self) -> Settings {
+        Settings {
+            ring_octets: u32::try_from(self.ring.0).unwrap_or(u32::MAX),
+            snaplen_octets: u32::try_from(self.snaplen).unwrap_or(u32::MAX),
+            promiscuous: self.promiscuous,
+            hold: self.hold,
+            threads: self.capture_threads,
+            filter: self.filter.clone(),
+            prefilter: self.prefilter,
         }
     }
 

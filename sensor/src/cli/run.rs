@@ -12,7 +12,7 @@ use signal_hook::iterator::Signals;
 use super::flags::Flags;
 use super::{Ended, FAILED, Failure, with_cause};
 use crate::app::ledger::Ledger;
-use crate::app::live::{LiveSource, Settings};
+use crate::app::live::{Listening, LiveSource};
 use crate::app::snapshot::Input;
 use crate::app::{self, Reading, Threads};
 use crate::config::{Config, Frames, Shown};
@@ -129,7 +129,7 @@ enum Feed<'a> {
     Files(Reading<'a>),
     Interfaces {
         names: &'a [String],
-        source: LiveSource,
+        listening: Listening,
         sizes: Sizes,
     },
 }
@@ -147,13 +147,17 @@ impl<'a> Feed<'a> {
                 progress: false,
             })),
             Frames::Interfaces(names) => {
-                let source = LiveSource::open(names, settings(config)).map_err(Failure::caused)?;
+                let listening = LiveSource::open(names, &config.capture(), config.workers);
+                let listening = listening.map_err(|it| match it.is_usage() {
+                    true => Failure::usage(it),
+                    false => Failure::caused(it),
+                })?;
                 for name in names {
                     tracing::info!("listening on {name}");
                 }
                 Ok(Self::Interfaces {
                     names,
-                    source,
+                    listening,
                     sizes,
                 })
             }
@@ -164,7 +168,11 @@ impl<'a> Feed<'a> {
     fn input(&self) -> Input {
         match self {
             Self::Files(reading) => Input::files(reading.files, reading.sizes),
-            Self::Interfaces { names, sizes, .. } => Input::interfaces(names, *sizes),
+            Self::Interfaces {
+                names,
+                listening,
+                sizes,
+            } => Input::interfaces(names, *sizes, listening.looking.clone()),
         }
     }
 
@@ -183,19 +191,14 @@ impl<'a> Feed<'a> {
                     ExitCode::from(FAILED)
                 })
             }
-            Self::Interfaces { source, sizes, .. } => {
-                app::watch(vec![source], loaded, sizes, ledger).map_err(Failure::failed)?;
+            Self::Interfaces {
+                listening, sizes, ..
+            } => {
+                app::watch(listening.sources, loaded, sizes, ledger).map_err(Failure::failed)?;
                 tracing::info!("stopped; all that was captured is settled");
                 Ok(ExitCode::SUCCESS)
             }
         }
-    }
-}
-
-/// How interfaces are listened on.
-const fn settings(config: &Config) -> Settings {
-    Settings {
-        ring_octets: config.ring.0,
     }
 }
 

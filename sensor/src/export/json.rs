@@ -157,6 +157,12 @@ struct Input<'a> {
     frames: u64,
     octets: u64,
     sources: Vec<CaptureRow<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filter: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    filter_leaves_out: &'a [&'static str],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    caveats: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -168,6 +174,8 @@ struct CaptureRow<'a> {
     octets: u64,
     truncated: u64,
     dropped: Map<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cut_off: Option<Map<u64>>,
 }
 
 #[derive(Serialize)]
@@ -294,8 +302,12 @@ fn input(snapshot: &Snapshot) -> Input<'_> {
                 octets: it.received_bytes,
                 truncated: it.truncated_frames,
                 dropped: counts(STAGES, &it.dropped_frames),
+                cut_off: it.cut_off.map(|it| counts(["frames", "octets"], &it)),
             })
             .collect(),
+        filter: snapshot.looking.filter.as_deref(),
+        filter_leaves_out: &snapshot.looking.left_out,
+        caveats: snapshot.looking.caveats(&snapshot.captures),
     }
 }
 

@@ -29,6 +29,7 @@ use crate::visibility::{MessageResult, Protocol, Unnamed};
 
 mod directives;
 pub mod hosts;
+mod live;
 mod page;
 pub mod web;
 
@@ -45,6 +46,7 @@ pub fn text(snapshot: &Snapshot) -> String {
         [([VERSION, REVISION, RUSTC], 1.0)],
     );
     capture(&mut page, snapshot);
+    live::capture(&mut page, snapshot);
     pipeline(&mut page, snapshot);
     canary(&mut page, snapshot);
     decode(&mut page, snapshot);

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use phonehome_signatures::{Catalogue, Category, Directives, VendorId, Waiver};
 
-use super::{Canary, Capture, Decode, Mode, Pipeline, Ready, Room, Sightings, Snapshot, Worker};
+use super::{
+    Canary, Capture, Decode, Looking, Mode, Pipeline, Ready, Room, Sightings, Snapshot, Worker,
+};
 use crate::detection::Reach;
 use crate::findings::waivers::Waivers;
 use crate::findings::{Finding, Verdict};
-use crate::frame::LinkType;
+use crate::frame::{Card, LinkType};
 use crate::host::Address;
 use crate::names::{Endpoint, Name, Observation, Source, Transport};
 use crate::time::Timestamp;
@@ -43,6 +45,20 @@ pub(super) fn snapshot() -> Snapshot {
         worker_frames: 34_119,
         dropped_frames: [0, 3, 1],
         truncated_frames: 12,
+        cut_off: Some([700, 980_000]),
+        rings: Some([41, 1, 3]),
+        card: Some(Card {
+            offloads: [
+                Some(true),
+                Some(false),
+                None,
+                Some(true),
+                Some(true),
+                Some(true),
+            ],
+            ring: Some((256, 4_096)),
+            mtu: Some(1_500),
+        }),
         first_frame: Some(at(0)),
         last_frame: Some(at(7_325)),
     }];
@@ -120,6 +136,7 @@ pub(super) fn empty() -> Snapshot {
     Snapshot {
         catalogue: catalogue(),
         ready: Ready::Yes,
+        looking: Looking::default(),
         captures: Vec::new(),
         pipeline: Pipeline::default(),
         canary: Some(canary()),
