@@ -4,7 +4,7 @@ set -eu
 
 packages="gcc libc6-dev libpcap-dev make"
 if [ "${1:-build}" = test ]; then
-    packages="$packages curl iproute2 prometheus tcpdump tcpreplay"
+    packages="$packages curl dpkg-dev iproute2 lintian prometheus strace systemd tcpdump tcpreplay"
 fi
 
 missing=""

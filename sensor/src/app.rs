@@ -19,6 +19,8 @@ pub mod live;
 #[cfg(not(feature = "capture"))]
 #[path = "app/no_live.rs"]
 pub mod live;
+pub mod manager;
+pub mod rights;
 pub mod snapshot;
 
 /// What to read, and how.
@@ -68,14 +70,16 @@ pub fn read(
 ///
 /// # Errors
 ///
-/// When a thread cannot be started.
+/// When a thread cannot be started, or an interface that went away is there again and may not be
+/// opened.
 pub fn watch(
     mut source: live::LiveSource,
     catalogue: &Arc<Catalogue>,
     sizes: Sizes,
     ledger: &mut dyn Ledger,
 ) -> std::io::Result<()> {
-    threads::run(&mut source, catalogue, Report::Findings, sizes, ledger)
+    threads::run(&mut source, catalogue, Report::Findings, sizes, ledger)?;
+    source.finish().map_err(std::io::Error::other)
 }
 
 /// Sizes of the pipeline that listens, with that many workers.

@@ -15,6 +15,7 @@ use phonehome_signatures::{Base, Catalogue, LoadError};
 use crate::findings::Verdict;
 use crate::host::HomeNetworks;
 
+mod generate;
 mod names;
 mod read;
 mod run;
@@ -38,6 +39,9 @@ enum Command {
     Names(names::Options),
     /// Lists the loaded signature packs, or checks packs of your own.
     Signatures(signatures::Options),
+    /// Writes manual pages and completions for shells into a folder; packaging calls it.
+    #[command(hide = true)]
+    Generate(generate::Options),
 }
 
 /// Options about what is watched, and for what.
@@ -100,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::Run(options) => run::main(&options),
         Command::Names(options) => names::main(&options),
         Command::Signatures(options) => signatures::main(&options),
+        Command::Generate(options) => generate::main(&options),
     };
     match ended {
         Ok(code) => code,

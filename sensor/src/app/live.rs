@@ -13,7 +13,16 @@ pub struct LiveSource {
     heard: usize,
     /// Why an interface was down when it was last spoken of.
     spoken: Vec<Option<String>>,
+    refused: Option<Refused>,
 }
+
+/// An interface could be opened again, and may not be.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error(
+    "interface {0} is there, but CAP_NET_RAW, which opens it, was given up at the start; start the \
+     sensor anew, as its service does by itself, or keep that right with --rights.keep-net-raw"
+)]
+pub struct Refused(String);
 
 impl LiveSource {
     /// Opens interfaces.
@@ -27,7 +36,17 @@ impl LiveSource {
             names: interfaces.to_vec(),
             heard: 0,
             spoken: vec![None; interfaces.len()],
+            refused: None,
         })
+    }
+
+    /// Ends it.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`] if it ended by itself because an interface may not be opened again.
+    pub fn finish(self) -> Result<(), Refused> {
+        self.refused.map_or(Ok(()), Err)
     }
 }
 
@@ -39,6 +58,11 @@ impl Source for LiveSource {
                 Next::Frames
             }
             Heard::Silence(at) => Next::Idle(at),
+            Heard::Refused(number) => {
+                let name = self.names.get(number).cloned();
+                self.refused = Some(Refused(name.unwrap_or_default()));
+                Next::End
+            }
         }
     }
 

@@ -20,6 +20,15 @@ impl LiveSource {
     pub const fn open(_interfaces: &[String]) -> Result<Self, NoCapture> {
         Err(NoCapture)
     }
+
+    /// Never called: there is none.
+    ///
+    /// # Errors
+    ///
+    /// Never.
+    pub const fn finish(self) -> Result<(), NoCapture> {
+        match self {}
+    }
 }
 
 impl Source for LiveSource {

@@ -84,6 +84,7 @@ pub(super) fn snapshot(
         hosts_seen: book.hosts().alive as u64,
         resolved_addresses: book.resolved().len() as u64,
         resolved_evicted: book.resolved().evicted(),
+        protections: Arc::default(),
     }
 }
 

@@ -33,18 +33,80 @@ use super::{Ready, Snapshot, json};
 mod answer;
 mod page;
 
-/// Opens the listeners and starts the thread that serves them.
-///
-/// `state` gives the snapshot to answer from; it is called once for each request and must be quick.
+/// Opens the listeners. Nobody is answered before they are served.
 ///
 /// # Errors
 ///
-/// [`HttpError::Listen`] if an address cannot be bound; then nothing is left running.
-pub fn serve(
-    addresses: &[SocketAddr],
-    state: Arc<dyn Fn() -> Arc<Snapshot> + Send + Sync>,
-) -> Result<Server, HttpError> {
-    serve_within(addresses, state, LIMITS)
+/// [`HttpError::Listen`] if an address cannot be bound; then nothing is left open.
+pub fn bind(addresses: &[SocketAddr]) -> Result<Listeners, HttpError> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(HttpError::Start)?;
+    let mut listeners = Vec::with_capacity(addresses.len());
+    let mut bound = Vec::with_capacity(addresses.len());
+    for &address in addresses {
+        let wrong = |source| HttpError::Listen { address, source };
+        let listener = TcpListener::bind(address).map_err(wrong)?;
+        listener.set_nonblocking(true).map_err(wrong)?;
+        bound.push(listener.local_addr().map_err(wrong)?);
+        let _inside = runtime.enter();
+        listeners.push(tokio::net::TcpListener::from_std(listener).map_err(wrong)?);
+    }
+    Ok(Listeners {
+        runtime,
+        listeners,
+        bound,
+    })
+}
+
+/// Open listeners, which need no rights any more.
+#[derive(Debug)]
+pub struct Listeners {
+    runtime: Runtime,
+    listeners: Vec<tokio::net::TcpListener>,
+    bound: Vec<SocketAddr>,
+}
+
+impl Listeners {
+    /// Starts the thread that serves them.
+    ///
+    /// `state` gives the snapshot to answer from; it is called once for each request and must be
+    /// quick.
+    ///
+    /// # Errors
+    ///
+    /// [`HttpError`] if the thread cannot be started.
+    pub fn serve(
+        self,
+        state: Arc<dyn Fn() -> Arc<Snapshot> + Send + Sync>,
+    ) -> Result<Server, HttpError> {
+        self.serve_within(state, LIMITS)
+    }
+
+    fn serve_within(
+        self,
+        state: Arc<dyn Fn() -> Arc<Snapshot> + Send + Sync>,
+        limits: Limits,
+    ) -> Result<Server, HttpError> {
+        let handlers: Vec<_> = Route::ALL
+            .iter()
+            .map(|it| (it.word(), it.codes()))
+            .collect();
+        let site = Arc::new(Site {
+            state,
+            web: Web::new(&handlers).ok_or(HttpError::Metrics)?,
+            is_local: self.bound.iter().all(|it| it.ip().is_loopback()),
+        });
+        let (stop, stopped) = oneshot::channel();
+        let thread = thread::Builder::new()
+            .name("http".to_owned())
+            .spawn(move || run(self.runtime, self.listeners, site, limits, stopped))
+            .map_err(HttpError::Start)?;
+        Ok(Server {
+            addresses: self.bound,
+            stop,
+            thread,
+        })
+    }
 }
 
 /// A running web server. Dropping it stops it as well, without waiting for its thread.
@@ -95,44 +157,6 @@ struct Limits {
     connections: usize,
     head: Duration,
     connection: Duration,
-}
-
-fn serve_within(
-    addresses: &[SocketAddr],
-    state: Arc<dyn Fn() -> Arc<Snapshot> + Send + Sync>,
-    limits: Limits,
-) -> Result<Server, HttpError> {
-    let runtime = Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(HttpError::Start)?;
-    let mut listeners = Vec::with_capacity(addresses.len());
-    let mut bound = Vec::with_capacity(addresses.len());
-    for &address in addresses {
-        let wrong = |source| HttpError::Listen { address, source };
-        let listener = TcpListener::bind(address).map_err(wrong)?;
-        listener.set_nonblocking(true).map_err(wrong)?;
-        bound.push(listener.local_addr().map_err(wrong)?);
-        let _inside = runtime.enter();
-        listeners.push(tokio::net::TcpListener::from_std(listener).map_err(wrong)?);
-    }
-    let handlers: Vec<_> = Route::ALL
-        .iter()
-        .map(|it| (it.word(), it.codes()))
-        .collect();
-    let site = Arc::new(Site {
-        state,
-        web: Web::new(&handlers).ok_or(HttpError::Metrics)?,
-        is_local: bound.iter().all(|it| it.ip().is_loopback()),
-    });
-    let (stop, stopped) = oneshot::channel();
-    let thread = thread::Builder::new()
-        .name("http".to_owned())
-        .spawn(move || run(runtime, listeners, site, limits, stopped))
-        .map_err(HttpError::Start)?;
-    Ok(Server {
-        addresses: bound,
-        stop,
-        thread,
-    })
 }
 
 /// Runs the event loop until the other end of `stopped` is gone.

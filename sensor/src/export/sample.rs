@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use phonehome_signatures::{Catalogue, Category, VendorId};
 
+use super::protection::{Protection, Standing};
 use super::{Capture, Decode, Mode, Pipeline, Ready, Sightings, Snapshot, Worker};
 use crate::detection::Reach;
 use crate::findings::{Finding, Verdict};
@@ -97,6 +98,12 @@ pub(super) fn snapshot() -> Snapshot {
     snapshot.changes = [((KASPERSKY, "opened"), 3), ((BYTEDANCE, "opened"), 2)].into();
     snapshot.hosts_seen = 41;
     snapshot.resolved_addresses = 77;
+    snapshot.protections = Protection::ALL
+        .map(|it| match it {
+            Protection::LandlockNetwork => (it, Standing::Unavailable("old kernel".to_owned())),
+            it => (it, Standing::InForce),
+        })
+        .into();
     snapshot
 }
 
@@ -115,6 +122,7 @@ pub(super) fn empty() -> Snapshot {
         hosts_seen: 0,
         resolved_addresses: 0,
         resolved_evicted: 0,
+        protections: Arc::default(),
     }
 }
 

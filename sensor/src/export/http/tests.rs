@@ -18,7 +18,11 @@ const SHORT: Limits = Limits {
 fn start(snapshot: Snapshot, limits: Limits) -> Server {
     let snapshot = Arc::new(snapshot);
     let loopback = [SocketAddr::from(([127, 0, 0, 1], 0))];
-    serve_within(&loopback, Arc::new(move || Arc::clone(&snapshot)), limits).unwrap()
+    let state = Arc::new(move || Arc::clone(&snapshot));
+    bind(&loopback)
+        .unwrap()
+        .serve_within(state, limits)
+        .unwrap()
 }
 
 fn connect(server: &Server) -> TcpStream {
@@ -342,7 +346,8 @@ fn a_foreign_name_for_this_machine_is_refused() {
 fn hosts_are_withheld_when_others_can_connect() {
     let snapshot = Arc::new(sample::snapshot());
     let anywhere = [SocketAddr::from(([0, 0, 0, 0], 0))];
-    let server = serve(&anywhere, Arc::new(move || Arc::clone(&snapshot))).unwrap();
+    let state = Arc::new(move || Arc::clone(&snapshot));
+    let server = bind(&anywhere).unwrap().serve(state).unwrap();
     let port = server.local_addresses()[0].port();
     let ask = |path| {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
@@ -359,8 +364,7 @@ fn hosts_are_withheld_when_others_can_connect() {
 fn an_address_in_use_is_named() {
     let server = start(sample::snapshot(), LIMITS);
     let address = server.local_addresses()[0];
-    let snapshot = Arc::new(sample::snapshot());
-    let error = serve(&[address], Arc::new(move || Arc::clone(&snapshot))).unwrap_err();
+    let error = bind(&[address]).unwrap_err();
     assert_eq!(error.to_string(), format!("cannot listen on {address}"));
     server.stop();
 }
