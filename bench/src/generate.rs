@@ -22,6 +22,7 @@ mod flow;
 mod frame;
 mod hosts;
 mod http;
+pub(crate) mod probe;
 mod quic;
 mod rng;
 mod savefile;

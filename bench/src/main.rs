@@ -10,6 +10,8 @@
 //! - [`compare`] runs the programs in turn and reduces the runs to medians.
 //! - [`report`] prints and records the result, with the [`machine`] it was measured on.
 //! - [`check`] compares the names that phonehome reads with those that were generated.
+//! - [`live`] sends frames over a wire of its own and finds the rate at which none is lost.
+//! - [`soak`] runs the sensor on such a wire for a long time, with troubles; [`interrupt`] ends it.
 
 use std::error::Error as _;
 use std::io::Write;
@@ -23,10 +25,13 @@ mod cli;
 mod compare;
 mod error;
 mod generate;
+mod interrupt;
+mod live;
 mod machine;
 mod measure;
 mod peers;
 mod report;
+mod soak;
 
 fn main() -> ExitCode {
     match cli::run(cli::Arguments::parse()) {

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::check::Outcome;
 use crate::compare::{Comparison, Row};
 use crate::error::Error;
+use crate::machine::Machine;
 use crate::peers::Peer;
 
 /// A value as indented JSON with a newline.
@@ -81,8 +82,33 @@ pub(crate) fn markdown(comparison: &Comparison) -> String {
 ///
 /// Those of writing files.
 pub(crate) fn record(comparison: &Comparison) -> Result<PathBuf, Error> {
-    let runs = Path::new(env!("CARGO_MANIFEST_DIR")).join("runs");
-    record_in(&runs, comparison)
+    record_in(&runs(), comparison)
+}
+
+/// Writes a result of another kind to the folder of its day and machine, under the name `stem`;
+/// returns that folder.
+///
+/// # Errors
+///
+/// Those of writing files.
+pub(crate) fn record_as(
+    stem: &str,
+    machine: &Machine,
+    result: &impl Serialize,
+    markdown: &str,
+) -> Result<PathBuf, Error> {
+    let folder = runs().join(machine.folder_name());
+    fs::create_dir_all(&folder).map_err(Error::file("create", &folder))?;
+    for (extension, content) in [("json", json(result)?), ("md", markdown.to_owned())] {
+        let path = folder.join(format!("{stem}.{extension}"));
+        fs::write(&path, content).map_err(Error::file("write", &path))?;
+    }
+    Ok(folder)
+}
+
+/// Where results are recorded.
+fn runs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("runs")
 }
 
 fn record_in(runs: &Path, comparison: &Comparison) -> Result<PathBuf, Error> {
@@ -157,7 +183,7 @@ fn cells(row: &Row) -> Vec<String> {
 }
 
 /// Writes a Markdown table whose columns are as wide as their widest cell; numbers to the right.
-fn put_table(rows: &[Vec<String>], text: &mut String) {
+pub(crate) fn put_table(rows: &[Vec<String>], text: &mut String) {
     let columns = rows.first().map_or(0, Vec::len);
     let width = |column: usize| rows.iter().map(|it| it[column].chars().count()).max();
     let widths: Vec<usize> = (0..columns)
@@ -183,7 +209,7 @@ fn put_table(rows: &[Vec<String>], text: &mut String) {
 }
 
 /// A number with its digits in groups of three.
-fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -213,7 +239,6 @@ mod tests {
     use crate::check::Tally;
     use crate::compare::Figures;
     use crate::generate::{Kind, Spec, Summary};
-    use crate::machine::Machine;
 
     use super::*;
 

@@ -22,7 +22,7 @@ outside() {
     # The packages, the capture and the scripts go in; what is said comes out.
     first=$("$here/deb.sh" "$program" "$folder/first")
     second=$(PHONEHOME_DEB_VERSION=99.0.0-1 "$here/deb.sh" "$program" "$folder/second")
-    lintian --fail-on error --suppress-tags initial-upload-closes-no-bugs "$first"
+    lintian --fail-on error "$first"
     cp "$first" "$folder/first.deb"
     cp "$second" "$folder/second.deb"
     cp "$here/test-deb.sh" "$folder/"
@@ -142,10 +142,18 @@ TEXT
     is "$(systemctl is-enabled phonehome || true)" disabled
     is "$(systemctl is-active phonehome || true)" inactive
     phonehome --version
-    man --where phonehome 2>/dev/null || test -e /usr/share/man/man1/phonehome.1.gz
+    test -e /usr/share/man/man1/phonehome-run.1.gz
+
+    step "its units are right, and leave it little to do harm with"
+    systemd-analyze verify --man=no phonehome.service phonehome@mon0.service
+    for unit in phonehome.service phonehome@.service; do
+        systemd-analyze security --offline=true --threshold=20 --no-pager \
+            /usr/lib/systemd/system/$unit | tail -n 1
+    done
 
     step "it starts by its unit once an interface is chosen"
-    sed -i 's/^#* *interfaces* *=.*/interface = ["mon0"]/' $conf
+    sed -i 's/^interface = .*/interface = ["mon0"]/' $conf
+    phonehome config check $conf
     echo '# an edit of mine' >>$conf
     systemctl enable --now phonehome
     is "$(systemctl is-active phonehome)" active

@@ -12,10 +12,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use phonehome_signatures::{Catalogue, Category, VendorId};
+use phonehome_signatures::{Catalogue, Category, Directives, VendorId};
 
 use crate::detection::Reach;
-use crate::findings::{Finding, Verdict};
+use crate::findings::waivers::Waivers;
+use crate::findings::{self, Finding, Verdict};
 use crate::frame::LinkType;
 use crate::host::Address;
 use crate::names::Source;
@@ -23,6 +24,7 @@ use crate::time::Timestamp;
 use crate::visibility::Visibility;
 use protection::{Protection, Standing};
 
+pub mod directives;
 pub mod events;
 pub mod http;
 pub mod json;
@@ -60,6 +62,12 @@ pub struct Snapshot {
     pub findings: Vec<Finding>,
     /// Changes of findings by vendor and one of [`CHANGES`].
     pub changes: BTreeMap<(VendorId, &'static str), u64>,
+    /// The directives in force.
+    pub directives: Arc<Directives>,
+    /// The waivers, those that have run out included.
+    pub waivers: Arc<Waivers>,
+    /// What there was no room for among hosts and findings.
+    pub left_out: findings::Counts,
     /// Hosts of the home networks that sent a packet.
     pub hosts_seen: u64,
     /// Addresses with a remembered name.

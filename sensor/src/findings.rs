@@ -69,11 +69,13 @@ use crate::time::Timestamp;
 
 mod book;
 mod grounds;
+pub mod profile;
 mod record;
 mod rhythm;
 mod roles;
 mod tally;
 mod verdict;
+pub mod waivers;
 mod weight;
 
 pub use book::Book;

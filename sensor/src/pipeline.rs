@@ -11,11 +11,14 @@ use crate::time::Timestamp;
 use crate::visibility::Visibility;
 
 pub mod inline;
+mod loaded;
 mod merge;
 pub mod threads;
 
 #[cfg(test)]
 mod tests;
+
+pub use loaded::{Follower, Loaded};
 
 /// Where frames come from.
 pub trait Source {

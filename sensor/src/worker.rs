@@ -95,6 +95,12 @@ impl Worker {
         }
     }
 
+    /// Matches names against a successor of the catalogue from here on: a signature that both have
+    /// has the same number in both.
+    pub fn set_catalogue(&mut self, successor: Arc<Catalogue>) {
+        self.desk.catalogue = successor;
+    }
+
     /// Works on all items of a batch, adds what they give to `told`, and leaves in the batch the
     /// flows that are settled by then.
     pub fn work(&mut self, batch: &mut Batch, told: &mut Vec<Told>) {

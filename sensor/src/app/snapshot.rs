@@ -81,6 +81,9 @@ pub(super) fn snapshot(
             .iter()
             .map(|(it, count)| ((it.0, it.1.as_str()), *count))
             .collect(),
+        directives: Arc::default(),
+        waivers: Arc::default(),
+        left_out: book.counts(),
         hosts_seen: book.hosts().alive as u64,
         resolved_addresses: book.resolved().len() as u64,
         resolved_evicted: book.resolved().evicted(),

@@ -14,6 +14,7 @@ use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 
 use self::page::{Page, encode, float};
+use super::directives::State;
 use super::json::{ECH, QUIC_VERSIONS};
 use super::protection::Protection;
 use super::{
@@ -27,6 +28,7 @@ use crate::names::{Source, Transport};
 use crate::time::Timestamp;
 use crate::visibility::{MessageResult, Protocol, Unnamed};
 
+mod directives;
 pub mod hosts;
 mod page;
 pub mod web;
@@ -51,6 +53,8 @@ pub fn text(snapshot: &Snapshot) -> String {
     visibility(&mut page, snapshot);
     detection(&mut page, snapshot);
     findings(&mut page, snapshot);
+    directives::directives(&mut page, snapshot);
+    inventory(&mut page, snapshot);
     signatures(&mut page, snapshot);
     page.into_text()
 }
@@ -426,6 +430,7 @@ fn active_hosts(page: &mut Page, snapshot: &Snapshot) {
 }
 
 fn findings(page: &mut Page, snapshot: &Snapshot) {
+    directives::states(page, snapshot);
     let verdicts = OPEN_VERDICTS.map(verdict_word);
     page.count(
         "phonehome_open_findings",
@@ -433,10 +438,9 @@ fn findings(page: &mut Page, snapshot: &Snapshot) {
         ["vendor", "verdict"],
         vendors_and(snapshot, verdicts).chain(
             snapshot
-                .findings
-                .iter()
-                .filter(|it| it.verdict != Verdict::None)
-                .map(|it| ([snapshot.vendor_id(it.vendor), verdict_word(it.verdict)], 1)),
+                .stated()
+                .filter(|(_, state)| *state == State::Active)
+                .map(|(it, _)| ([snapshot.vendor_id(it.vendor), verdict_word(it.verdict)], 1)),
         ),
     );
     page.counter(
@@ -449,6 +453,19 @@ fn findings(page: &mut Page, snapshot: &Snapshot) {
                 .iter()
                 .map(|(&(vendor, change), count)| ([snapshot.vendor_id(vendor), change], *count)),
         ),
+    );
+}
+
+fn inventory(page: &mut Page, snapshot: &Snapshot) {
+    let left_out = &snapshot.left_out;
+    page.counter(
+        "phonehome_inventory_refused_total",
+        "Times that a host, or a sighting for a finding, was not taken in for want of room.",
+        ["what"],
+        [
+            (["host"], left_out.hosts_refused),
+            (["finding"], left_out.findings_refused),
+        ],
     );
 }
 

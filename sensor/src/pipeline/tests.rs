@@ -6,7 +6,7 @@ use etherparse::PacketBuilder;
 use phonehome_signatures::Catalogue;
 use proptest::prelude::*;
 
-use super::{Counts, Ledger, Next, Sizes, Source, inline, threads};
+use super::{Counts, Ledger, Loaded, Next, Sizes, Source, inline, threads};
 use crate::detection::{Notice, What};
 use crate::frame::{Frame, LinkType, Run};
 use crate::names::tls::builder::Hello;
@@ -321,7 +321,7 @@ impl Scene {
         } else {
             threads::run(
                 &mut source,
-                &catalogue(),
+                &Arc::new(Loaded::new(catalogue())),
                 Report::AllNames,
                 sizes,
                 &mut seen,
