@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use phonehome_signatures::directive::MAX_CHOSEN;
 use phonehome_signatures::{Base, Catalogue, LoadError};
 
 use crate::findings::Limits;
@@ -21,6 +22,7 @@ use crate::intake::MAX_WORKERS;
 use crate::pipeline::{MAX_INPUTS, Sizes};
 
 mod document;
+mod duties;
 mod file;
 mod key;
 mod layers;
@@ -30,10 +32,11 @@ mod value;
 mod wrong;
 
 pub use document::{effective, sample};
+pub use duties::{Duties, DutyError, Places};
 pub use key::{Change, Key};
 pub use layers::{Effective, Layers};
 pub use rules::Frames;
-pub use value::{Field, Octets, Plural, Wanted};
+pub use value::{Field, Octets, Plural, Shown, Wanted};
 pub use wrong::{Origin, Wrong, Wrongs};
 
 /// Writes [`Config`], its defaults and [`KEYS`] from one list. An entry reads
@@ -98,10 +101,9 @@ keys! {
     /// Load the built-in packs too.
     builtin_signatures: bool = true
         => "builtin-signatures", "BOOL", AtStart, ANY;
-    /// Directives in force, by id: what counts under each is told. `phonehome directives list`
-    /// lists them.
+    /// Directives in force, by id: what counts under each is told and exported.
     directives: Vec<String> = Vec::new()
-        => "directives", "ID", AtStart, 0..=phonehome_signatures::directive::MAX_CHOSEN as u64;
+        => "directives", "ID", AtStart, 0..=MAX_CHOSEN as u64;
     /// Folder of directives of your own (*.toml); one with the id of a built-in one replaces it.
     directives_folder: Option<PathBuf> = None
         => "directives-folder", "DIR", AtStart, ANY;
@@ -129,6 +131,17 @@ keys! {
     /// Addresses and ports to serve on. What is served tells which hosts have what.
     listen_address: Vec<SocketAddr> = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, PORT))]
         => "web.listen-address", "ADDRESS", AtStart, 1..=16;
+    /// Web file with certificates and passwords, as Prometheus' exporters have it; it is read again
+    /// when it changes.
+    web_config: Option<PathBuf> = None
+        => "web.config.file", "FILE", AtStart, ANY;
+    /// Path of the metrics; those of hosts are under it at /hosts.
+    metrics_path: String = "/metrics".to_owned()
+        => "web.telemetry-path", "PATH", AtStart, ANY;
+    /// Who is shown addresses of hosts: everybody, nobody, or everybody while all listeners are on
+    /// loopback or a password or certificate is asked for.
+    show_hosts: Shown = Shown::Auto
+        => "web.show-hosts", "WHEN", AtStart, ANY;
     /// User to become once all is open, when started as root; "root" stays root. Left out, it is
     /// phonehome, or nobody where that user is not there; with replay it is whoever started it.
     rights_user: Option<String> = None

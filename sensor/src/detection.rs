@@ -99,6 +99,29 @@ pub struct Connection {
     pub named: Result<Source, Unnamed>,
     /// The signature that claimed its name.
     pub signature: Option<SignatureId>,
+    /// Octets sent and received that [`Progress`] has told of already, and are among the above.
+    pub told: [u64; 2],
+}
+
+/// Octets of a connection with a claimed name that is still open, since they were last told.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Progress {
+    /// What carries it.
+    pub transport: Transport,
+    /// The end that opened it.
+    pub client: Endpoint,
+    /// The other end.
+    pub server: Endpoint,
+    /// How far it has got.
+    pub reach: Reach,
+    /// Transport payload octets from the client, retransmissions included.
+    pub sent: u64,
+    /// Transport payload octets from the server, retransmissions included.
+    pub received: u64,
+    /// What named it.
+    pub source: Option<Source>,
+    /// The signature that claims its name.
+    pub signature: SignatureId,
 }
 
 /// Something a worker found that concerns findings.
@@ -123,6 +146,8 @@ pub enum What {
     Resolution(Resolution),
     /// A connection is over.
     Connection(Connection),
+    /// A connection with a claimed name goes on.
+    Progress(Progress),
     /// A host was asked in DNS. Roles are told at least once: by each worker that learns of them.
     Asked(Address),
     /// A host answered DNS queries of another host.

@@ -32,6 +32,7 @@ pub mod metrics;
 pub mod progress;
 pub mod protection;
 pub mod table;
+pub mod web_config;
 
 #[cfg(test)]
 mod sample;
@@ -59,7 +60,7 @@ pub struct Snapshot {
     /// What signatures claimed.
     pub sightings: Sightings,
     /// All findings, in any order.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Arc<Finding>>,
     /// Changes of findings by vendor and one of [`CHANGES`].
     pub changes: BTreeMap<(VendorId, &'static str), u64>,
     /// The directives in force.
@@ -82,7 +83,8 @@ impl Snapshot {
     /// The findings, the most severe first; equals in order of vendor and host.
     #[must_use]
     pub fn findings_by_severity(&self) -> Vec<&Finding> {
-        let mut findings: Vec<&Finding> = self.findings.iter().collect();
+        let findings = self.findings.iter();
+        let mut findings: Vec<&Finding> = findings.map(AsRef::as_ref).collect();
         findings.sort_by_key(|it| (std::cmp::Reverse(it.verdict), it.vendor, it.host));
         findings
     }

@@ -1,5 +1,7 @@
 //! Flows: both directions between two end points, and the first octets of each.
 
+use std::num::NonZeroU32;
+
 use crate::detection::Reach;
 use crate::names::dns::DNS_PORT;
 use crate::names::quic::Initials;
@@ -8,6 +10,7 @@ use crate::time::Timestamp;
 use crate::visibility::Unnamed;
 use phonehome_signatures::SignatureId;
 
+mod index;
 pub mod key;
 pub mod stream;
 pub mod table;
@@ -16,43 +19,56 @@ pub use key::{FlowKey, Side};
 use stream::Stream;
 
 /// What is kept of a flow.
+///
+/// As small as can be, as most flows of a flood are a single packet; what few flows have stands
+/// apart in [`Details`].
 #[derive(Debug)]
 pub struct Flow {
     /// The two end points.
     pub key: FlowKey,
+    /// What named it, or why nothing has so far.
+    pub named: Result<Source, Unnamed>,
     /// Number of the frame that opened it; no two flows share one.
     pub opened_by: u64,
     /// Capture time of its first packet.
     pub opened: Timestamp,
-    /// The end that opened it, once that is known.
-    pub client: Option<Side>,
+    /// Payload octets by [`Side`], retransmissions included.
+    pub octets: [u64; 2],
     /// What has been seen of it.
     pub seen: Seen,
+    /// Sequence numbers of the first payload octets by [`Side`]; see [`Seen::start`].
+    start: [u32; 2],
+    /// The slot generation that triage was last told is settled.
+    pub told: Option<NonZeroU32>,
+    /// The end that opened it, once that is known.
+    pub client: Option<Side>,
     /// Whether further packets can matter only if they begin like a message that holds a name.
     pub settled: bool,
     /// Whether what a direction begins with is known, by [`Side`].
     pub decided: [bool; 2],
-    /// The slot generation that triage was last told is settled.
-    pub told: Option<u32>,
-    /// Payload octets by [`Side`], retransmissions included.
-    pub octets: [u64; 2],
-    /// Sequence number of the first payload octet by [`Side`], where the SYN was seen.
-    pub start: [Option<u32>; 2],
+    details: Option<Box<Details>>,
+}
+
+/// What is kept of a flow whose packets held more than headers.
+#[derive(Debug, Default)]
+pub struct Details {
     /// Messages in the making by [`Side`].
     pub streams: [Option<Box<Stream>>; 2],
     /// The QUIC hello in the making.
     pub initials: Initials,
-    /// What named it, or why nothing has so far.
-    pub named: Result<Source, Unnamed>,
     /// The newest claimed name: its signature, and the observation that is held back until it is
-    /// known how far the exchange got. Apart, as few flows have one and all are moved about.
+    /// known how far the exchange got.
     pub claim: Option<Box<Claim>>,
+    /// The newest name, and where it was read, so that a repeated one is told once.
+    pub last_name: Option<(Source, Name)>,
     /// Whether the datagrams have proved to be DNS messages.
     pub dns: bool,
     /// Whether the names of the server's certificate have been told.
     pub certified: bool,
-    /// The newest name, and where it was read, so that a repeated one is told once.
-    pub last_name: Option<(Source, Name)>,
+    /// Whether the flow waits in the queue of those whose messages may be given up.
+    pub is_queued: bool,
+    /// [`Flow::held_octets`] when it was last looked at.
+    pub held: u32,
 }
 
 /// A claimed name of a flow.
@@ -62,6 +78,10 @@ pub struct Claim {
     pub signature: SignatureId,
     /// Taken when the sighting is reported.
     pub held: Option<Observation>,
+    /// Octets that were told while the flow was open, by [`Side`].
+    pub told: [u64; 2],
+    /// Whether the flow is on the list of those that have something to tell at the next tick.
+    pub is_due: bool,
 }
 
 /// What has been seen of a flow.
@@ -73,6 +93,8 @@ pub struct Seen {
     pub syn: bool,
     /// A SYN with ACK.
     pub syn_ack: bool,
+    /// A SYN of either kind, by [`Side`]: it tells where the payload starts.
+    pub start: [bool; 2],
     /// A FIN, by [`Side`].
     pub fin: [bool; 2],
     /// A reset.
@@ -96,30 +118,87 @@ impl Flow {
     pub fn new(key: FlowKey, opened: Timestamp, opened_by: u64) -> Self {
         Self {
             key,
+            named: Err(Unnamed::NoHello),
             opened_by,
             opened,
+            octets: [0; 2],
+            seen: Seen::default(),
+            start: [0; 2],
+            told: None,
             client: None,
-            seen: Seen {
-                packets: [0; 2],
-                syn: false,
-                syn_ack: false,
-                fin: [false; 2],
-                rst: false,
-                looked_at: 0,
-            },
             settled: false,
             decided: [false; 2],
-            told: None,
-            octets: [0; 2],
-            start: [None; 2],
-            streams: [None, None],
-            initials: Initials::default(),
-            named: Err(Unnamed::NoHello),
-            claim: None,
-            dns: false,
-            certified: false,
-            last_name: None,
+            details: None,
         }
+    }
+
+    /// Takes note of where the payload of a side starts.
+    pub const fn set_start(&mut self, side: Side, seq: u32) {
+        self.start[side.index()] = seq;
+        self.seen.start[side.index()] = true;
+    }
+
+    /// Sequence number of the first payload octet of a side, where its SYN was seen.
+    #[must_use]
+    pub const fn start(&self, side: Side) -> Option<u32> {
+        if self.seen.start[side.index()] {
+            Some(self.start[side.index()])
+        } else {
+            None
+        }
+    }
+
+    /// What its payload has left, if there is something.
+    #[must_use]
+    pub fn details(&self) -> Option<&Details> {
+        self.details.as_deref()
+    }
+
+    /// What its payload has left, made if there is nothing yet.
+    pub fn details_mut(&mut self) -> &mut Details {
+        self.details.get_or_insert_default()
+    }
+
+    /// Takes the message in the making of a side.
+    pub fn take_stream(&mut self, side: Side) -> Option<Box<Stream>> {
+        self.details.as_mut()?.streams[side.index()].take()
+    }
+
+    /// Keeps the message in the making of a side.
+    pub fn keep_stream(&mut self, side: Side, stream: Box<Stream>) {
+        self.details_mut().streams[side.index()] = Some(stream);
+    }
+
+    /// Whether a side has a message in the making.
+    #[must_use]
+    pub fn waits(&self, side: Side) -> bool {
+        self.details()
+            .is_some_and(|it| it.streams[side.index()].is_some())
+    }
+
+    /// Drops the messages in the making.
+    pub fn drop_messages(&mut self) {
+        if let Some(details) = &mut self.details {
+            details.streams = [None, None];
+            details.initials = Initials::default();
+        }
+    }
+
+    /// The newest claimed name.
+    #[must_use]
+    pub fn claim(&self) -> Option<&Claim> {
+        self.details()?.claim.as_deref()
+    }
+
+    /// The newest claimed name.
+    pub fn claim_mut(&mut self) -> Option<&mut Claim> {
+        self.details.as_mut()?.claim.as_deref_mut()
+    }
+
+    /// Whether a sighting waits until it is known how far the exchange got.
+    #[must_use]
+    pub fn holds_back(&self) -> bool {
+        self.claim().is_some_and(|it| it.held.is_some())
     }
 
     /// The side that opened the flow: the sender of the SYN or of the hello, else the end with the
@@ -147,21 +226,31 @@ impl Flow {
     /// Octets from the client and from the server.
     #[must_use]
     pub fn sent_received(&self) -> [u64; 2] {
+        self.by_client(self.octets)
+    }
+
+    /// What is by [`Side`], as that of the client and that of the server.
+    #[must_use]
+    pub fn by_client(&self, by_side: [u64; 2]) -> [u64; 2] {
         let client = self.client_side();
-        [
-            self.octets[client.index()],
-            self.octets[client.other().index()],
-        ]
+        [by_side[client.index()], by_side[client.other().index()]]
+    }
+
+    /// Whether the server, as far as it is known who that is, has sent something.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.seen.packets[self.client_side().other().index()] > 0
     }
 
     /// How far the flow got so far.
     #[must_use]
     pub fn reach(&self) -> Reach {
         let [sent, received] = self.sent_received();
-        let answered = self.seen.packets[self.client_side().other().index()] > 0;
         match (sent > 0, received > 0) {
             (true, true) => Reach::Transferred,
-            (true, false) if self.key.transport == Transport::Udp && !answered => Reach::Attempted,
+            (true, false) if self.key.transport == Transport::Udp && !self.is_answered() => {
+                Reach::Attempted
+            }
             (true, false) | (false, true) => Reach::Connected,
             (false, false) if self.seen.syn_ack => Reach::Connected,
             (false, false) => Reach::Attempted,
@@ -172,14 +261,16 @@ impl Flow {
     /// between the same end points.
     #[must_use]
     pub fn is_another(&self, side: Side, seq: u32) -> bool {
-        let same = self.start[side.index()] == Some(seq.wrapping_add(1));
+        let same = self.start(side) == Some(seq.wrapping_add(1));
         !same && (self.seen.syn || self.seen.syn_ack || self.octets != [0; 2])
     }
 
     /// Whether the flow carries DNS, whose messages are counted instead of the connection.
     #[must_use]
-    pub const fn is_dns(&self) -> bool {
-        self.dns || self.key.low.port == DNS_PORT || self.key.high.port == DNS_PORT
+    pub fn is_dns(&self) -> bool {
+        self.key.low.port == DNS_PORT
+            || self.key.high.port == DNS_PORT
+            || self.details().is_some_and(|it| it.dns)
     }
 
     /// The side that probably opened the flow, going by who spoke first and the ports.
@@ -219,15 +310,18 @@ impl Flow {
         self.seen.rst || (self.seen.fin[0] && self.seen.fin[1])
     }
 
-    /// Octets held for messages in the making.
+    /// Octets of memory that messages in the making take, about.
     #[must_use]
     pub fn held_octets(&self) -> usize {
-        let streams: usize = self
+        let Some(details) = self.details() else {
+            return 0;
+        };
+        let streams: usize = details
             .streams
             .iter()
             .flatten()
-            .map(|it| it.held_octets())
+            .map(|it| it.memory_octets())
             .sum();
-        streams + self.initials.held_octets()
+        streams + details.initials.held_octets()
     }
 }

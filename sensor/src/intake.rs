@@ -9,7 +9,7 @@ use crate::batch::Batch;
 use crate::decode::walk::walk;
 use crate::decode::{DecodeCounts, Decoded, Decoder, Packet};
 use crate::flow::key::hash_of;
-use crate::flow::{FlowKey, Side, Skipped};
+use crate::flow::{FlowKey, Side};
 use crate::frame::{Frame, LinkType, Run};
 use crate::time::Timestamp;
 use crate::triage::{Triage, tick_of};
@@ -109,7 +109,6 @@ impl Intake {
                 self.number += 1;
             }
         }
-        self.hand_over_orphans(outlet);
     }
 
     /// Moves packet time to `at` while no frame comes, so that waiting comes to its end.
@@ -119,8 +118,8 @@ impl Intake {
 
     /// Hands over what triage still holds, at the end of the input.
     pub fn finish(&mut self, outlet: &mut impl Outlet) {
-        self.triage.finish();
-        self.hand_over_orphans(outlet);
+        self.triage.flush();
+        hand_over_orphans(&mut self.triage, self.number, outlet);
     }
 
     /// Hands over all open batches, so that each worker knows how far the input has come.
@@ -195,16 +194,10 @@ impl Intake {
     fn enter(&mut self, span: i64, number: u64, at: Timestamp, outlet: &mut impl Outlet) {
         self.span = Some(span);
         self.decoder.tick(at);
+        self.triage.flush();
+        hand_over_orphans(&mut self.triage, self.number, outlet);
         for worker in 0..outlet.workers() {
             outlet.batch(worker).push_tick(span, number, at);
-        }
-    }
-
-    fn hand_over_orphans(&mut self, outlet: &mut impl Outlet) {
-        if self.triage.has_orphans() {
-            for (hash, skipped) in self.triage.take_orphans() {
-                hand_over_orphan(hash, skipped, outlet);
-            }
         }
     }
 }
@@ -229,6 +222,9 @@ fn admit(
     let Walked { packet, hash } = walked;
     let (transport, src, dst) = packet.ends()?;
     let pass = triage.admit(packet, *hash, Side::of(src, dst))?;
+    if triage.has_orphans() {
+        hand_over_orphans(triage, number, outlet);
+    }
     let (key, side) = FlowKey::of(transport, src, dst);
     let worker = worker_of(*hash, outlet.workers());
     let batch = outlet.batch(worker);
@@ -239,9 +235,17 @@ fn admit(
     Some(worker)
 }
 
-fn hand_over_orphan(hash: u64, skipped: Skipped, outlet: &mut impl Outlet) {
-    let worker = worker_of(hash, outlet.workers());
-    outlet.batch(worker).push_orphan(hash, skipped);
+/// Hands over what triage counted of flows that have lost their slot, ahead of the frame of that
+/// number.
+fn hand_over_orphans(triage: &mut Triage, number: u64, outlet: &mut impl Outlet) {
+    for (hash, skipped) in triage.take_orphans() {
+        let worker = worker_of(hash, outlet.workers());
+        let batch = outlet.batch(worker);
+        batch.push_orphan(hash, skipped);
+        if batch.is_full() {
+            outlet.hand_over(worker, number.saturating_sub(1), triage);
+        }
+    }
 }
 
 /// The worker that owns a flow. Uses other bits of the hash than the slots of triage do.

@@ -9,6 +9,7 @@ use crate::frame::{LinkType, Run};
 use crate::intake::IntakeCounts;
 use crate::time::Timestamp;
 use crate::visibility::Visibility;
+use crate::worker::Bounds;
 
 pub mod inline;
 mod loaded;
@@ -97,6 +98,8 @@ pub struct Counts {
     pub flows: u64,
     /// Flows that the tables may hold.
     pub flow_limit: u64,
+    /// Octets of memory that messages in the making take.
+    pub unfinished_octets: u64,
     /// Whether the input has ended and everything is settled.
     pub finished: bool,
 }
@@ -161,12 +164,25 @@ impl Counts {
 pub struct Sizes {
     /// Worker threads, from one to [`MAX_WORKERS`](crate::intake::MAX_WORKERS).
     pub workers: usize,
-    /// Flows that all tables together may hold.
+    /// Flows that all tables together may hold: from 128 octets of memory for each, of which only
+    /// headers were seen, to 250.
     pub flows: usize,
+    /// Octets of memory for messages in the making, of all flows together.
+    pub unfinished_octets: usize,
     /// Triage has `1 << triage_bits` slots of 64 octets.
     pub triage_bits: u32,
     /// Batches that may wait for one worker.
     pub queue_batches: usize,
+}
+
+impl Sizes {
+    /// The bounds of one of that many workers.
+    fn bounds(&self, workers: usize) -> Bounds {
+        Bounds {
+            flows: self.flows / workers,
+            unfinished_octets: self.unfinished_octets / workers,
+        }
+    }
 }
 
 impl Default for Sizes {
@@ -174,6 +190,7 @@ impl Default for Sizes {
         Self {
             workers: 1,
             flows: 1_000_000,
+            unfinished_octets: 64 << 20,
             triage_bits: 16,
             queue_batches: 32,
         }

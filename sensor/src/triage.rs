@@ -2,7 +2,8 @@
 //!
 //! Most octets of a busy link are bulk data of flows whose name is known. Triage lets pass what may
 //! hold a name, or tells of a flow's beginning or end, and only counts the rest. What it counted of
-//! a flow rides along with the flow's next packet that passes, so octets stay exact.
+//! a flow rides along with the flow's next packet that passes, or goes alone when packet time enters
+//! a new span, so octets stay exact, and are known soon.
 //!
 //! The table is direct-mapped: a flow that finds another in its slot takes the slot, and the other,
 //! when it comes back, is looked at anew. So a collision wastes work and loses no name.
@@ -24,6 +25,8 @@ use crate::time::Timestamp;
 pub struct Triage {
     slots: Vec<Slot>,
     orphans: Vec<(u64, Skipped)>,
+    /// Places of slots that have counted something since the last flush; each once.
+    counting: Vec<u32>,
     /// Newest generation handed out; each opening of a slot has one of its own.
     generation: u32,
     spans: Spans,
@@ -46,6 +49,7 @@ impl Triage {
         Self {
             slots,
             orphans: Vec::new(),
+            counting: Vec::new(),
             generation: 0,
             spans: Spans::default(),
         }
@@ -71,6 +75,7 @@ impl Triage {
             *slot = Slot {
                 hash,
                 span: i64::MIN,
+                is_counting: slot.is_counting,
                 ..Slot::default()
             };
         }
@@ -89,6 +94,11 @@ impl Triage {
             })
         } else {
             slot.skip(packet, side);
+            if !slot.is_counting {
+                slot.is_counting = true;
+                #[expect(clippy::cast_possible_truncation, reason = "at most 2^26 slots")]
+                self.counting.push(place as u32);
+            }
             None
         }
     }
@@ -114,9 +124,11 @@ impl Triage {
         !self.orphans.is_empty()
     }
 
-    /// Makes orphans of all counts, at the end of a capture.
-    pub fn finish(&mut self) {
-        for slot in &mut self.slots {
+    /// Makes orphans of all counts, so that nothing is held back any more.
+    pub fn flush(&mut self) {
+        for place in self.counting.drain(..) {
+            let slot = &mut self.slots[place as usize];
+            slot.is_counting = false;
             if let Some(skipped) = slot.take_skipped() {
                 self.orphans.push((slot.hash, skipped));
             }
@@ -170,6 +182,8 @@ struct Slot {
     passed: [u32; 2],
     generation: u32,
     settled: bool,
+    /// Whether the slot is on the list of those that have counted something.
+    is_counting: bool,
 }
 
 impl Slot {

@@ -134,6 +134,8 @@ pub struct Visibility {
     pub flows_started: [u64; 2],
     /// Flows dropped because the table was full, by [`Transport`].
     pub flows_evicted: [u64; 2],
+    /// Flows whose messages in the making were given up for want of room, by [`Transport`].
+    pub unfinished_evicted: [u64; 2],
 }
 
 impl Visibility {
@@ -174,6 +176,7 @@ impl AddAssign<&Self> for Visibility {
         );
         add(&mut self.flows_started, &other.flows_started);
         add(&mut self.flows_evicted, &other.flows_evicted);
+        add(&mut self.unfinished_evicted, &other.unfinished_evicted);
     }
 }
 

@@ -8,6 +8,7 @@
 //! triage heard that a flow is settled: a packet of a settled flow counts, and is otherwise looked
 //! at only if it begins like a message with a name, which is what triage passes in any case.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use phonehome_signatures::Catalogue;
@@ -25,6 +26,7 @@ use crate::visibility::Visibility;
 use desk::{Desk, Roles};
 use pending::Pending;
 use repeats::Repeats;
+use unfinished::Unfinished;
 
 mod datagram;
 mod desk;
@@ -32,6 +34,7 @@ mod dns;
 mod pending;
 mod repeats;
 mod segment;
+mod unfinished;
 
 /// Which names a worker reports.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -46,9 +49,22 @@ pub enum Report {
 #[derive(Debug)]
 pub struct Worker {
     flows: FlowTable,
+    unfinished: Unfinished,
+    /// Flows with a claimed name and octets that were not told yet: number and place.
+    due: Vec<(u64, u32)>,
     desk: Desk,
     tick: Option<i64>,
     clock: Option<Timestamp>,
+}
+
+/// Bounds of what a worker keeps of flows.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Bounds {
+    /// Flows in the table. When full, the one longest silent among those that matter least is ended.
+    pub flows: usize,
+    /// Octets of memory for messages in the making. When there are more, the flows begun first are
+    /// given up, those without an answer before the others.
+    pub unfinished_octets: usize,
 }
 
 /// A notice and its place among those of all workers: that of the frame that caused it, then that
@@ -73,9 +89,9 @@ struct Context {
 }
 
 impl Worker {
-    /// A worker for at most `flow_limit` flows.
+    /// A worker that has seen nothing.
     #[must_use]
-    pub fn new(catalogue: Arc<Catalogue>, report: Report, flow_limit: usize) -> Self {
+    pub fn new(catalogue: Arc<Catalogue>, report: Report, bounds: Bounds) -> Self {
         let desk = Desk {
             catalogue,
             report,
@@ -88,7 +104,9 @@ impl Worker {
             told: Vec::new(),
         };
         Self {
-            flows: FlowTable::new(flow_limit),
+            flows: FlowTable::new(bounds.flows),
+            unfinished: Unfinished::new(bounds.unfinished_octets),
+            due: Vec::new(),
             desk,
             tick: None,
             clock: None,
@@ -101,27 +119,33 @@ impl Worker {
         self.desk.catalogue = successor;
     }
 
-    /// Works on all items of a batch, adds what they give to `told`, and leaves in the batch the
-    /// flows that are settled by then.
-    pub fn work(&mut self, batch: &mut Batch, told: &mut Vec<Told>) {
+    /// Works on all items of a batch, and leaves in the batch the flows that are settled by then.
+    ///
+    /// What they give is handed to `tell` in pieces, in order; it leaves the list empty.
+    pub fn work(&mut self, batch: &mut Batch, tell: &mut dyn FnMut(&mut Vec<Told>)) {
         let mut settled = std::mem::take(&mut batch.settled);
-        for item in batch.items() {
-            match item {
-                Item::Packet(record) => self.packet(record, &batch.packet(record), &mut settled),
-                Item::Orphan(hash, skipped) => self.orphan(*hash, skipped),
-                Item::Tick(span, number, at) => self.tick(*span, *number, *at),
+        for items in batch.items().chunks(GROUP) {
+            self.look_ahead(items);
+            for item in items {
+                match item {
+                    Item::Packet(record) => {
+                        self.packet(record, &batch.packet(record), &mut settled);
+                    }
+                    Item::Orphan(hash, skipped) => self.orphan(*hash, skipped),
+                    Item::Tick(span, number, at) => self.tick(*span, (*number, *at), tell),
+                }
             }
         }
         batch.settled = settled;
-        told.append(&mut self.desk.told);
+        tell(&mut self.desk.told);
     }
 
     /// Ends all flows, as if the wire had gone silent; `number` is that of no frame.
-    pub fn finish(&mut self, number: u64, at: Timestamp, told: &mut Vec<Told>) {
-        let begin = self.desk.told.len();
-        self.flows.drain(|it| self.desk.time_out(it, number, at));
-        self.desk.close(begin, number, at, i64::MAX);
-        told.append(&mut self.desk.told);
+    pub fn finish(&mut self, number: u64, at: Timestamp, tell: &mut dyn FnMut(&mut Vec<Told>)) {
+        let mut ended = Vec::new();
+        self.flows.all(&mut ended);
+        self.due.clear();
+        self.close(&ended, i64::MAX, (number, at), tell);
     }
 
     /// What could and could not be named so far.
@@ -132,8 +156,14 @@ impl Worker {
 
     /// Flows in the table.
     #[must_use]
-    pub fn flows(&self) -> usize {
+    pub const fn flows(&self) -> usize {
         self.flows.len()
+    }
+
+    /// Octets of memory that messages in the making take.
+    #[must_use]
+    pub const fn unfinished_octets(&self) -> usize {
+        self.unfinished.octets()
     }
 
     /// Capture time that it has reached.
@@ -166,11 +196,31 @@ impl Worker {
         };
         if let Some(place) = place {
             let flow = self.flows.flow_mut(place);
-            let holds_back = flow.claim.as_ref().is_some_and(|it| it.held.is_some());
-            if flow.settled && !holds_back && flow.told != Some(record.pass.generation) {
-                flow.told = Some(record.pass.generation);
+            let generation = NonZeroU32::new(record.pass.generation);
+            if flow.settled && flow.told != generation && !flow.holds_back() {
+                flow.told = generation;
                 settled.push((record.hash, record.pass.generation));
             }
+            self.mark_due(place);
+            self.unfinished.account(&mut self.flows, place);
+            while let Some(place) = self.unfinished.to_give_up(&mut self.flows) {
+                let flow = self.flows.flow_mut(place);
+                self.desk.visibility.unfinished_evicted[flow.key.transport as usize] += 1;
+                self.desk.give_up(flow, context.number, context.at);
+                self.unfinished.account(&mut self.flows, place);
+            }
+        }
+    }
+
+    /// Puts a flow with a claimed name on the list of those that have something to tell.
+    fn mark_due(&mut self, place: u32) {
+        let flow = self.flows.flow_mut(place);
+        let number = flow.opened_by;
+        if let Some(claim) = flow.claim_mut()
+            && !claim.is_due
+        {
+            claim.is_due = true;
+            self.due.push((number, place));
         }
     }
 
@@ -181,7 +231,7 @@ impl Worker {
         }
         let transport = record.key.transport as usize;
         if let Some(oldest) = self.flows.oldest() {
-            let flow = self.flows.remove(oldest);
+            let flow = self.take_out(oldest);
             self.desk.visibility.flows_evicted[flow.key.transport as usize] += 1;
             self.desk.end(flow, record.number, record.at());
         }
@@ -194,18 +244,97 @@ impl Worker {
     fn orphan(&mut self, hash: u64, skipped: &Skipped) {
         if let Some(place) = self.flows.find_by_hash(hash) {
             self.flows.flow_mut(place).add_skipped(skipped);
+            self.mark_due(place);
         }
     }
 
-    fn tick(&mut self, span: i64, number: u64, at: Timestamp) {
+    fn tick(
+        &mut self,
+        span: i64,
+        (number, at): (u64, Timestamp),
+        tell: &mut dyn FnMut(&mut Vec<Told>),
+    ) {
         self.tick = Some(span);
         self.clock = self.clock.max(Some(at));
-        let begin = self.desk.told.len();
-        self.flows.expire(short(self.tick), |it| {
-            self.desk.time_out(it, number, at);
-        });
-        self.desk.close(begin, number, at, span);
+        let mut ended = Vec::new();
+        self.flows.expired(short(self.tick), &mut ended);
+        self.close(&ended, span, (number, at), tell);
     }
+
+    /// Tells of what time has ended or brought on, in the order in which flows and exchanges began:
+    /// `ended` flows, octets of flows with a claimed name, and DNS exchanges.
+    fn close(
+        &mut self,
+        ended: &[u32],
+        span: i64,
+        (number, at): (u64, Timestamp),
+        tell: &mut dyn FnMut(&mut Vec<Told>),
+    ) {
+        let mut events: Vec<(u64, Event, u32)> = Vec::with_capacity(ended.len() + self.due.len());
+        let due = self.due.drain(..);
+        events.extend(due.map(|(since, place)| (since, Event::Progress, place)));
+        let opened_by = |it: u32| self.flows.flow(it).opened_by;
+        events.extend(ended.iter().map(|it| (opened_by(*it), Event::End, *it)));
+        events.sort_unstable();
+        let mut silent = self.desk.pending.expire(span);
+        silent.sort_by_key(|it| it.0);
+        let mut silent = silent.into_iter().peekable();
+        tell(&mut self.desk.told);
+        for (since, event, place) in events {
+            while let Some((since, sighting)) = silent.next_if(|it| it.0 < since) {
+                self.desk.unanswered(sighting, since, (number, at));
+            }
+            if self.flows.flow(place).opened_by != since {
+                continue;
+            }
+            let begin = self.desk.told.len();
+            match event {
+                Event::Progress => self.desk.progress(self.flows.flow_mut(place), number, at),
+                Event::End => {
+                    let flow = self.take_out(place);
+                    self.desk.end(flow, number, at);
+                }
+            }
+            self.desk.date(begin, since);
+            if self.desk.told.len() >= PIECE {
+                tell(&mut self.desk.told);
+            }
+        }
+        for (since, sighting) in silent {
+            self.desk.unanswered(sighting, since, (number, at));
+        }
+        tell(&mut self.desk.told);
+    }
+
+    /// Takes a flow out of the table.
+    fn take_out(&mut self, place: u32) -> Flow {
+        let flow = self.flows.remove(place);
+        self.unfinished.forget(&flow);
+        flow
+    }
+
+    /// Asks for the memory of the flows of some items, in two passes: to know where a flow lies is
+    /// itself a question to memory.
+    fn look_ahead(&self, items: &[Item]) {
+        let hashes = || {
+            items.iter().filter_map(|it| match it {
+                Item::Packet(record) => Some(record.hash),
+                Item::Orphan(hash, _) => Some(*hash),
+                Item::Tick(..) => None,
+            })
+        };
+        hashes().for_each(|it| self.flows.prefetch(it));
+        hashes().for_each(|it| self.flows.prefetch_flow(it));
+    }
+}
+
+/// What a tick may bring for a flow. The order is that in which a flow's are told.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Event {
+    /// Octets since they were last told.
+    Progress,
+    /// Its end.
+    End,
 }
 
 /// Packet time in ticks, cut to what a flow keeps; zero before the first tick.
@@ -229,6 +358,12 @@ fn is_conversation(src: Endpoint, dst: Endpoint) -> bool {
             .iter()
             .any(|it| *it == src.port || *it == dst.port)
 }
+
+/// Items whose memory is asked for together.
+const GROUP: usize = 32;
+
+/// Notices that are handed over together while many flows end at once.
+const PIECE: usize = 1024;
 
 /// Names are not taken from these: DHCP, NetBIOS name service and datagrams, SSDP, mDNS, LLMNR.
 const LOCAL_SERVICES: [u16; 7] = [67, 68, 137, 138, 1900, 5353, 5355];

@@ -18,7 +18,10 @@ const ARROWS: [(&str, &[&str]); 25] = [
     ("decode", &["frame", "host", "names", "reader", "time"]),
     ("visibility", &["names"]),
     ("detection", &["host", "names", "time", "visibility"]),
-    ("flow", &["detection", "names", "time", "visibility"]),
+    (
+        "flow",
+        &["detection", "names", "prefetch", "time", "visibility"],
+    ),
     ("triage", &["decode", "flow", "names", "prefetch", "time"]),
     ("batch", &["decode", "flow", "host", "time", "triage"]),
     (

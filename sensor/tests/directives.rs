@@ -185,7 +185,7 @@ fn all_that_is_wrong_in_waivers_is_said_before_anything_is_opened() {
 fn a_directive_that_is_unknown_is_refused_with_the_known_ones() {
     let (outcome, _) = read(&["--directives", "bod-17-01"]);
     let outcome = outcome.ended_with(2);
-    let says = "--directives: unknown directives: bod-17-01; known are ca-2023-10, ";
+    let says = "directives: unknown directives: bod-17-01; known are ca-2023-10, ";
     assert!(outcome.stderr.contains(says), "{}", outcome.stderr);
 }
 

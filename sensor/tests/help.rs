@@ -13,12 +13,12 @@ const COMMANDS: [(&[&str], &str); 13] = [
     (&["signatures"], "signatures"),
     (&["signatures", "list"], "signatures-list"),
     (&["signatures", "check"], "signatures-check"),
-    (&["config"], "config"),
-    (&["config", "check"], "config-check"),
-    (&["config", "print"], "config-print"),
     (&["directives"], "directives"),
     (&["directives", "list"], "directives-list"),
     (&["directives", "check"], "directives-check"),
+    (&["config"], "config"),
+    (&["config", "check"], "config-check"),
+    (&["config", "print"], "config-print"),
 ];
 
 #[test]

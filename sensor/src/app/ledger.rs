@@ -112,7 +112,7 @@ impl Ledger {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         self.policy.applied_to(Snapshot {
-            findings: self.book.findings(),
+            findings: self.book.findings().into_iter().map(Arc::new).collect(),
             ..self.without_findings()
         })
     }

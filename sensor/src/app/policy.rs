@@ -44,6 +44,7 @@ mod tests {
     use super::*;
     use crate::app::ledger::Ledger;
     use crate::app::snapshot::Input;
+
     use crate::findings::Limits;
     use crate::host::HomeNetworks;
     use crate::pipeline::{Loaded, Sizes};

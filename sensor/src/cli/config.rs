@@ -50,11 +50,25 @@ fn check(file: Option<&Path>) -> Result<String, Failure> {
     let loaded = layers.load().map_err(Failure::usage)?;
     let catalogue = loaded.config.catalogue();
     let catalogue = catalogue.map_err(|it| Failure::usage(with_cause(&it)))?;
+    super::run::web(&loaded.config)
+        .check()
+        .map_err(super::run::refused)?;
     let mut text = match file {
         Some(file) => format!("{}: fine\n", file.display()),
         None => "the environment: fine\n".to_owned(),
     };
     packs(&mut text, &catalogue);
+    let duties = loaded.config.duties(&catalogue);
+    let duties = duties.map_err(|it| Failure::usage(with_cause(&it)))?;
+    let _ = writeln!(
+        text,
+        "directives in force: {}, waivers: {}",
+        duties.directives.list().len(),
+        duties.waivers.len()
+    );
+    for note in &duties.notes {
+        let _ = writeln!(text, "warning: {note}");
+    }
     frames(&mut text, &loaded.config);
     for warning in &loaded.warnings {
         let _ = writeln!(text, "warning: {warning}");

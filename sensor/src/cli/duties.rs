@@ -3,16 +3,15 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use phonehome_signatures::{Base, Catalogue, Directives, LoadError, waiver};
+use phonehome_signatures::Catalogue;
 
 use super::{Failure, tell, with_cause};
-use crate::app::ledger::Ledger;
-use crate::config::Config;
-use crate::findings::waivers::Waivers;
+use crate::config::{Duties, DutyError, Places};
 
 /// Directives and waivers.
 #[derive(Args, Clone, Debug)]
-pub(super) struct Duties {
+#[group(id = "duties")]
+pub(super) struct Options {
     /// Directives in force, by id: what counts under each is told; `phonehome directives list`
     /// lists them
     #[arg(long, value_name = "ID", value_delimiter = ',')]
@@ -25,50 +24,23 @@ pub(super) struct Duties {
     waivers: Option<PathBuf>,
 }
 
-/// What the options name, read and found right.
-pub(super) struct InForce {
-    directives: Directives,
-    waivers: Waivers,
-}
-
-impl InForce {
-    /// Puts it in force.
-    pub(super) fn put(self, ledger: &Ledger) {
-        ledger.set_directives(self.directives);
-        ledger.set_waivers(self.waivers);
-    }
-}
-
-impl Duties {
-    /// Those of a configuration.
-    pub(super) fn of(config: &Config) -> Self {
-        Self {
-            directives: config.directives.clone(),
-            directives_folder: config.directives_folder.clone(),
-            waivers: config.waivers.clone(),
-        }
-    }
-
+impl Options {
     /// Reads what the options name; says what should be known of it.
-    pub(super) fn read(&self, catalogue: &Catalogue) -> Result<InForce, Failure> {
-        let wrong = |it: LoadError| Failure::usage(with_cause(&it));
-        let directives = match &self.directives_folder {
-            Some(dir) => Directives::load(dir, Base::Builtin),
-            None => Directives::builtin().map_err(LoadError::Wrong),
+    pub(super) fn read(&self, catalogue: &Catalogue) -> Result<Duties, Failure> {
+        let places = Places {
+            ids: &self.directives,
+            folder: self.directives_folder.as_deref(),
+            waivers: self.waivers.as_deref(),
         };
-        let directives = directives.map_err(wrong)?;
-        let directives = directives
-            .choose(&self.directives)
-            .map_err(|it| Failure::usage(format!("directives: {it}")))?;
-        let waivers = self.waivers.as_deref().map(waiver::load).transpose();
-        let waivers = waivers.map_err(wrong)?.unwrap_or_default();
-        let notes = directives.notes(catalogue).into_iter();
-        for note in notes.chain(waiver::notes(&waivers, catalogue)) {
-            tell(note);
-        }
-        Ok(InForce {
-            directives,
-            waivers: Waivers::new(waivers),
-        })
+        in_force(places.read(catalogue))
     }
+}
+
+/// Says what should be known of duties that were read.
+pub(super) fn in_force(read: Result<Duties, DutyError>) -> Result<Duties, Failure> {
+    let duties = read.map_err(|it| Failure::usage(with_cause(&it)))?;
+    for note in &duties.notes {
+        tell(note);
+    }
+    Ok(duties)
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::duties::Duties;
+use super::duties;
 use super::{Ended, FOUND, FailOn, Failure, Watch, Work, stdout_takes_colour};
 use crate::app::ledger::Ledger;
 use crate::app::snapshot::Input;
@@ -39,7 +39,7 @@ pub(super) struct Options {
     #[command(flatten)]
     watch: Watch,
     #[command(flatten)]
-    duties: Duties,
+    duties: duties::Options,
     #[command(flatten)]
     work: Work,
 }
@@ -57,9 +57,14 @@ pub(super) fn main(options: &Options) -> Ended {
         progress: true,
     };
     let input = Input::files(&options.files, sizes);
-    let home = options.watch.home();
-    let mut ledger = Ledger::new(Arc::clone(&loaded), home, Limits::default(), input);
-    duties.put(&ledger);
+    let mut ledger = Ledger::new(
+        Arc::clone(&loaded),
+        options.watch.home(),
+        Limits::default(),
+        input,
+    );
+    ledger.set_directives(duties.directives);
+    ledger.set_waivers(duties.waivers);
     if let Some(path) = &options.events {
         ledger.write_events(Box::new(BufWriter::new(create(path)?)));
     }

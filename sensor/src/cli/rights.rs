@@ -1,14 +1,19 @@
 //! Gives up rights as the configuration says, and tells which protections are in force.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Failure, tell};
 use crate::app::rights::{self, Becomes, Demand, Given, Plan, RightsError};
 use crate::config::{Config, Frames, Wanted};
 
-/// Gives up all rights that are not needed any more, and says so.
-pub(super) fn give_up(config: &Config, file: Option<&Path>) -> Result<Given, Failure> {
-    let given = rights::give_up(&plan(config, file)).map_err(|it| match it {
+/// Gives up all rights that are not needed any more, and says so. The file of the configuration and
+/// those of the web server are read again later.
+pub(super) fn give_up(
+    config: &Config,
+    file: Option<&Path>,
+    web: &[PathBuf],
+) -> Result<Given, Failure> {
+    let given = rights::give_up(&plan(config, file, web)).map_err(|it| match it {
         RightsError::User(_) => Failure::usage(it),
         RightsError::Demanded { .. } => Failure::failed(it),
     })?;
@@ -31,15 +36,15 @@ pub(super) fn give_up(config: &Config, file: Option<&Path>) -> Result<Given, Fai
     Ok(given)
 }
 
-fn plan(config: &Config, file: Option<&Path>) -> Plan {
+fn plan(config: &Config, file: Option<&Path>, web: &[PathBuf]) -> Plan {
     let read_later = [
         file,
         config.signatures.as_deref(),
         config.directives_folder.as_deref(),
         config.waivers.as_deref(),
     ];
-    let replayed = config.replay.iter().map(|it| it.as_path());
-    let readable = read_later.into_iter().flatten().chain(replayed);
+    let others = config.replay.iter().chain(web).map(PathBuf::as_path);
+    let readable = read_later.into_iter().flatten().chain(others);
     Plan {
         user: config.rights_user.clone(),
         becomes: match config.frames() {

@@ -11,16 +11,16 @@ use clap::Args;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::duties::Duties;
 use super::flags::Flags;
-use super::{Ended, Failure, rights, tell, with_cause};
+use super::{Ended, Failure, duties, rights, tell, with_cause};
 use crate::app::ledger::Ledger;
 use crate::app::live::{LiveSource, Settings};
 use crate::app::manager::Manager;
 use crate::app::snapshot::Input;
 use crate::app::{self, Reading, Threads};
-use crate::config::{Config, Frames};
-use crate::export::{http, metrics};
+use crate::config::{Config, Frames, Shown};
+use crate::export::http::{self, HttpError, ShowHosts};
+use crate::export::metrics;
 use crate::pipeline::{Loaded, Sizes};
 use crate::worker::Report;
 
@@ -41,7 +41,7 @@ pub(super) fn main(options: &Options) -> Ended {
     }
     let catalogue = config.catalogue();
     let catalogue = catalogue.map_err(|it| Failure::usage(with_cause(&it)))?;
-    let duties = Duties::of(config).read(&catalogue)?;
+    let duties = duties::in_force(config.duties(&catalogue))?;
     let loaded = Arc::new(Loaded::new(catalogue));
     let feed = Feed::open(frames, config)?;
     let stop = Arc::new(AtomicBool::new(false));
@@ -52,25 +52,30 @@ pub(super) fn main(options: &Options) -> Ended {
         config.limits(),
         feed.input(),
     );
-    duties.put(&ledger);
+    ledger.set_directives(duties.directives);
+    ledger.set_waivers(duties.waivers);
     let asked = Arc::clone(&stop);
     ledger.stop_when(move || asked.load(Ordering::Relaxed));
-    let listeners = http::bind(&config.listen_address).map_err(Failure::caused)?;
+    let listeners = http::bind(web(config)).map_err(refused)?;
     let mut metrics_file = config.metrics.as_deref().map(create).transpose()?;
     match Manager::connect() {
         Ok(manager) => ledger.tell_manager(manager),
         Err(error) => tell(format_args!("cannot reach the service manager: {error}")),
     }
     // All is open, and no other thread is there yet.
-    let given = rights::give_up(config, options.flags.file())?;
+    let given = rights::give_up(config, options.flags.file(), listeners.files())?;
     ledger.show_protections(given.standings.clone());
     let shared = ledger.share();
     let state = move || Arc::new(shared.snapshot());
-    let server = listeners.serve(Arc::new(state)).map_err(Failure::caused)?;
+    let server = listeners.serve(Arc::new(state)).map_err(refused)?;
     for address in server.local_addresses() {
+        let (scheme, path) = (server.scheme(), &config.metrics_path);
         tell(format_args!(
-            "serving on http://{address}/, metrics on http://{address}/metrics"
+            "serving on {scheme}://{address}/, metrics on {scheme}://{address}{path}"
         ));
+    }
+    for warning in server.warnings() {
+        tell(format_args!("warning: {warning}"));
     }
     let signalled = Arc::clone(&stop);
     let handle = signals.handle();
@@ -108,6 +113,30 @@ fn create(path: &Path) -> Result<File, Failure> {
 
 fn cannot_write(path: &Path, why: &io::Error) -> Failure {
     Failure::failed(format!("cannot write {}: {why}", path.display()))
+}
+
+/// What the web server is to do.
+pub(super) fn web(config: &Config) -> http::Options {
+    http::Options {
+        listen: config.listen_address.clone(),
+        config_file: config.web_config.clone(),
+        metrics_path: config.metrics_path.clone(),
+        show_hosts: match config.show_hosts {
+            Shown::Auto => ShowHosts::Auto,
+            Shown::Always => ShowHosts::Always,
+            Shown::Never => ShowHosts::Never,
+        },
+    }
+}
+
+/// Why there is no web server: what was configured, or the system.
+pub(super) fn refused(error: HttpError) -> Failure {
+    match error {
+        HttpError::Config(_) | HttpError::Path { .. } => Failure::usage(error),
+        HttpError::Listen { .. } | HttpError::Start(_) | HttpError::Metrics => {
+            Failure::caused(error)
+        }
+    }
 }
 
 /// What feeds the sensor.

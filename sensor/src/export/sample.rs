@@ -95,7 +95,7 @@ pub(super) fn snapshot() -> Snapshot {
         octets: [((KASPERSKY, Category::Update), [120_400, 45_100_000])].into(),
         last_seen: [(KASPERSKY, at(7_300)), (BYTEDANCE, at(600))].into(),
     };
-    snapshot.findings = findings();
+    snapshot.findings = findings().into_iter().map(Arc::new).collect();
     snapshot.changes = [((KASPERSKY, "opened"), 3), ((BYTEDANCE, "opened"), 2)].into();
     snapshot.hosts_seen = 41;
     snapshot.resolved_addresses = 77;

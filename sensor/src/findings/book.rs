@@ -14,7 +14,7 @@ use super::tally::Tally;
 use super::verdict::Manner;
 use super::weight::Class;
 use super::{Cause, Change, ChangeKind, Counts, Finding, HostsSeen, Limits, Verdict};
-use crate::detection::{Connection, Notice, Reach, Resolution, Sighting, What};
+use crate::detection::{Connection, Notice, Progress, Reach, Resolution, Sighting, What};
 use crate::host::{Address, HomeNetworks};
 use crate::names::{Endpoint, Observation, Source};
 use crate::resolved::{Grade, Resolved};
@@ -102,6 +102,7 @@ impl Book {
                 None
             }
             What::Connection(connection) => self.connection(notice, connection, &mut correlated),
+            What::Progress(progress) => self.progress(notice, progress),
             What::Asked(host) => {
                 if self.is_home(*host) {
                     self.hosts.asked(*host);
@@ -306,9 +307,10 @@ impl Book {
         }
         match (connection.signature, connection.named) {
             (Some(signature), named) => {
+                let [sent, received] = connection.told;
                 let octets = Octets {
-                    sent: connection.sent,
-                    received: connection.received,
+                    sent: connection.sent.saturating_sub(sent),
+                    received: connection.received.saturating_sub(received),
                     both_ways: connection.reach == Reach::Transferred,
                 };
                 self.octets(notice, connection.client, signature, octets, || Cause {
@@ -331,6 +333,26 @@ impl Book {
                 change
             }
         }
+    }
+
+    /// Takes octets of a connection that goes on.
+    fn progress(&mut self, notice: &Notice, progress: &Progress) -> Option<Change> {
+        let octets = Octets {
+            sent: progress.sent,
+            received: progress.received,
+            both_ways: progress.reach == Reach::Transferred,
+        };
+        let signature = progress.signature;
+        self.octets(notice, progress.client, signature, octets, || Cause {
+            client: progress.client,
+            server: progress.server,
+            transport: Some(progress.transport),
+            signature,
+            name: None,
+            source: progress.source,
+            reach: progress.reach,
+            vlan: None,
+        })
     }
 
     /// The sighting that a connection without a name is, by what its server's address was answered

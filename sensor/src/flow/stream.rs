@@ -123,6 +123,16 @@ impl Stream {
         self.prefix.len() + self.held
     }
 
+    /// Octets of memory that it takes, about.
+    #[must_use]
+    pub const fn memory_octets(&self) -> usize {
+        size_of::<Self>()
+            + self.prefix.capacity()
+            + self.held
+            + self.pieces.capacity() * size_of::<(u32, Box<[u8]>)>()
+            + self.pieces.len() * ALLOCATION
+    }
+
     fn append(&mut self, seq: u32, payload: &[u8]) {
         let Some(base) = self.base else { return };
         let end = base.wrapping_add(u32::try_from(self.prefix.len()).unwrap_or(u32::MAX));
@@ -171,6 +181,9 @@ pub const MAX_STREAM: usize = 72 * 1024;
 
 /// Most pieces behind gaps: 64 segments of 1448 octets are more than any hello.
 pub const MAX_PIECES: usize = 64;
+
+/// Octets that an allocation takes beside what it holds, about.
+const ALLOCATION: usize = 16;
 
 /// Segments farther than this from the base are not of this message.
 const WINDOW: u32 = 1 << 20;

@@ -4,20 +4,23 @@
 //! [`TICK`]. A flow expires when it has not been touched for as many ticks as its [`Class`] allows.
 //! The flows of a class form a list in the order of their last touch, so that expiry looks at none
 //! that stays.
+//!
+//! Flows lie in pages that never move, so memory grows in small steps and nothing is copied.
 
 use std::time::Duration;
 
-use hashbrown::HashTable;
-
+use crate::flow::index::Index;
 use crate::flow::{Flow, FlowKey};
+use crate::prefetch::prefetch;
 use crate::time::Timestamp;
 
 /// The flows of one worker.
 #[derive(Debug)]
 pub struct FlowTable {
-    index: HashTable<u32>,
-    nodes: Vec<Node>,
-    free: Vec<u32>,
+    index: Index,
+    pages: Vec<Vec<Node>>,
+    /// The first place that was in use and is not; each has the next one in its node.
+    free: u32,
     lists: [List; Class::ALL.len()],
     limit: usize,
 }
@@ -50,71 +53,77 @@ impl Class {
 }
 
 impl FlowTable {
-    /// A table for at most `limit` flows; memory is taken as flows come.
+    /// A table for at most `limit` flows; memory is taken as flows come, [`NODE_OCTETS`] for each.
     #[must_use]
     pub fn new(limit: usize) -> Self {
         Self {
-            index: HashTable::new(),
-            nodes: Vec::new(),
-            free: Vec::new(),
+            index: Index::new(),
+            pages: Vec::new(),
+            free: NONE,
             lists: [List::EMPTY; Class::ALL.len()],
             limit: limit.clamp(1, u32::MAX as usize - 1),
         }
     }
 
+    /// Asks for the memory in which a hash is looked up.
+    #[inline]
+    pub fn prefetch(&self, hash: u64) {
+        self.index.prefetch(hash);
+    }
+
+    /// Asks for the memory of the flow with that hash, if it seems to be there.
+    #[inline]
+    pub fn prefetch_flow(&self, hash: u64) {
+        if let Some(place) = self.index.find(hash, |_| true) {
+            self.prefetch_node(place);
+        }
+    }
+
     /// The place of the flow with that key, whose hash is given.
+    #[inline]
     pub fn find(&self, key: &FlowKey, hash: u64) -> Option<u32> {
-        self.index
-            .find(hash, |&it| {
-                let node = &self.nodes[it as usize];
-                node.hash == hash && node.flow.key == *key
-            })
-            .copied()
+        self.index.find(hash, |it| self.node(it).flow.key == *key)
     }
 
     /// The flow whose key has that hash, if there is one.
     #[must_use]
     pub fn find_by_hash(&self, hash: u64) -> Option<u32> {
         self.index
-            .find(hash, |&it| self.nodes[it as usize].hash == hash)
-            .copied()
+            .find(hash, |it| self.node(it).flow.key.hash() == hash)
     }
 
     /// Adds a flow that is not there yet. The table must not be full: see [`FlowTable::oldest`].
     pub fn insert(&mut self, flow: Flow, hash: u64, class: Class, tick: u32) -> u32 {
         let node = Node {
             flow,
-            hash,
             class,
             tick,
             previous: NONE,
             next: NONE,
         };
-        let place = match self.free.pop() {
-            Some(place) => {
-                self.nodes[place as usize] = node;
-                place
-            }
-            None => {
-                self.nodes.push(node);
-                (self.nodes.len() - 1) as u32
-            }
+        let place = if self.free == NONE {
+            self.append(node)
+        } else {
+            let place = self.free;
+            let old = self.node_mut(place);
+            let free = old.next;
+            *old = node;
+            self.free = free;
+            place
         };
-        let nodes = &self.nodes;
-        self.index
-            .insert_unique(hash, place, |&it| nodes[it as usize].hash);
+        self.index.insert(hash, place);
         self.link(place);
         place
     }
 
     /// Marks a flow as just used, in that class.
     pub fn touch(&mut self, place: u32, class: Class, tick: u32) {
-        let node = &self.nodes[place as usize];
+        let node = self.node(place);
         if node.tick == tick && node.class == class {
             return;
         }
         self.unlink(place);
-        let node = &mut self.nodes[place as usize];
+        let node = self.node_mut(place);
         node.tick = tick;
         node.class = class;
         self.link(place);
@@ -123,26 +132,29 @@ impl FlowTable {
     /// Takes a flow out.
     pub fn remove(&mut self, place: u32) -> Flow {
         self.unlink(place);
-        let hash = self.nodes[place as usize].hash;
-        if let Ok(entry) = self.index.find_entry(hash, |&it| it == place) {
-            entry.remove();
-        }
-        self.free.push(place);
-        let node = &mut self.nodes[place as usize];
+        let hash = self.node(place).flow.key.hash();
+        self.index.remove(hash, place);
+        let free = self.free;
+        let node = self.node_mut(place);
+        node.next = free;
         let key = node.flow.key;
-        std::mem::replace(&mut node.flow, Flow::new(key, Timestamp::MIN, 0))
+        let flow = std::mem::replace(&mut node.flow, Flow::new(key, Timestamp::MIN, u64::MAX));
+        self.free = place;
+        flow
     }
 
-    /// Takes out all flows that were silent for too long, in no particular order.
-    pub fn expire(&mut self, tick: u32, mut over: impl FnMut(Flow)) {
+    /// The flows that were silent for too long, in no particular order.
+    pub fn expired(&self, tick: u32, over: &mut Vec<u32>) {
         for class in Class::ALL {
-            while let Some(place) = self.lists[class as usize].first() {
-                let idle = tick.saturating_sub(self.nodes[place as usize].tick);
-                if idle <= class.idle_ticks() {
-                    break;
-                }
-                over(self.remove(place));
-            }
+            let is_over = |node: &Node| tick.saturating_sub(node.tick) > class.idle_ticks();
+            over.extend(self.list(class).take_while(|it| is_over(self.node(*it))));
+        }
+    }
+
+    /// All flows, in no particular order.
+    pub fn all(&self, over: &mut Vec<u32>) {
+        for class in Class::ALL {
+            over.extend(self.list(class));
         }
     }
 
@@ -153,87 +165,134 @@ impl FlowTable {
         if self.len() < self.limit {
             return None;
         }
-        [
+        let place = [
             Class::Closing,
             Class::Opening,
             Class::Datagrams,
             Class::Open,
         ]
         .into_iter()
-        .find_map(|it| self.lists[it as usize].first())
-    }
-
-    /// Takes out all flows, in no particular order.
-    pub fn drain(&mut self, mut over: impl FnMut(Flow)) {
-        for class in Class::ALL {
-            while let Some(place) = self.lists[class as usize].first() {
-                over(self.remove(place));
+        .find_map(|it| self.lists[it as usize].first())?;
+        // In a flood the next ones go with the next packets.
+        let next = self.node(place).next;
+        if next != NONE {
+            self.index.prefetch(self.node(next).flow.key.hash());
+            let after = self.node(next).next;
+            if after != NONE {
+                self.prefetch_node(after);
             }
         }
+        Some(place)
     }
 
     /// The flow at a place that [`FlowTable::find`] or [`FlowTable::insert`] gave.
     pub fn flow_mut(&mut self, place: u32) -> &mut Flow {
-        &mut self.nodes[place as usize].flow
+        &mut self.node_mut(place).flow
     }
 
     /// The flow at a place that [`FlowTable::find`] or [`FlowTable::insert`] gave.
     #[must_use]
     pub fn flow(&self, place: u32) -> &Flow {
-        &self.nodes[place as usize].flow
+        &self.node(place).flow
     }
 
     /// Number of flows.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub const fn len(&self) -> usize {
         self.index.len()
     }
 
     /// Whether there is no flow.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.index.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.index.len() == 0
+    }
+
+    fn append(&mut self, node: Node) -> u32 {
+        match self.pages.last_mut() {
+            Some(page) if page.len() < PAGE => page.push(node),
+            _ => {
+                let mut page = Vec::with_capacity(PAGE);
+                page.push(node);
+                self.pages.push(page);
+            }
+        }
+        let whole = (self.pages.len() - 1) * PAGE;
+        (whole + self.pages.last().map_or(0, Vec::len) - 1) as u32
+    }
+
+    #[inline]
+    fn node(&self, place: u32) -> &Node {
+        &self.pages[place as usize / PAGE][place as usize % PAGE]
+    }
+
+    #[inline]
+    fn node_mut(&mut self, place: u32) -> &mut Node {
+        &mut self.pages[place as usize / PAGE][place as usize % PAGE]
+    }
+
+    #[inline]
+    fn prefetch_node(&self, place: u32) {
+        let node = self.node(place);
+        prefetch(node);
+        prefetch(&node.next);
+    }
+
+    fn list(&self, class: Class) -> impl Iterator<Item = u32> {
+        let first = self.lists[class as usize].first();
+        std::iter::successors(first, |it| match self.node(*it).next {
+            NONE => None,
+            next => Some(next),
+        })
     }
 
     fn link(&mut self, place: u32) {
-        let class = self.nodes[place as usize].class as usize;
+        let class = self.node(place).class as usize;
         let last = self.lists[class].last;
-        self.nodes[place as usize].previous = last;
-        self.nodes[place as usize].next = NONE;
+        let node = self.node_mut(place);
+        node.previous = last;
+        node.next = NONE;
         match last {
             NONE => self.lists[class].first = place,
-            last => self.nodes[last as usize].next = place,
+            last => self.node_mut(last).next = place,
         }
         self.lists[class].last = place;
     }
 
     fn unlink(&mut self, place: u32) {
-        let Node {
+        let &Node {
             class,
             previous,
             next,
             ..
-        } = self.nodes[place as usize];
+        } = self.node(place);
         match previous {
             NONE => self.lists[class as usize].first = next,
-            previous => self.nodes[previous as usize].next = next,
+            previous => self.node_mut(previous).next = next,
         }
         match next {
             NONE => self.lists[class as usize].last = previous,
-            next => self.nodes[next as usize].previous = previous,
+            next => self.node_mut(next).previous = previous,
         }
     }
 }
 
 #[derive(Debug)]
+#[repr(align(64))]
 struct Node {
     flow: Flow,
-    hash: u64,
-    class: Class,
     tick: u32,
     previous: u32,
     next: u32,
+    class: Class,
 }
+
+/// Octets of memory for each flow of which nothing but headers was seen, beside 8 to 22 for its
+/// place in the index.
+pub const NODE_OCTETS: usize = size_of::<Node>();
+
+/// Flows of a page.
+const PAGE: usize = 4096;
 
 #[derive(Clone, Copy, Debug)]
 struct List {
@@ -281,9 +340,10 @@ mod tests {
     }
 
     fn expired(table: &mut FlowTable, tick: u32) -> Vec<u64> {
-        let mut numbers = Vec::new();
-        table.expire(tick, |it| numbers.push(it.opened_by));
-        numbers
+        let mut over = Vec::new();
+        table.expired(tick, &mut over);
+        let number = |it| table.remove(it).opened_by;
+        over.into_iter().map(number).collect()
     }
 
     #[test]
@@ -333,7 +393,37 @@ mod tests {
         );
         assert_eq!(table.oldest(), Some(one));
         let mut left = Vec::new();
-        table.drain(|it| left.push(it.opened_by));
+        table.all(&mut left);
+        let left: Vec<u64> = left.iter().map(|it| table.flow(*it).opened_by).collect();
         assert_eq!(left, [1, 3]);
+    }
+
+    #[test]
+    fn a_flow_of_which_only_headers_were_seen_takes_two_cache_lines() {
+        assert_eq!(NODE_OCTETS, 128);
+    }
+
+    #[test]
+    fn many_flows_are_found_and_their_places_are_used_again() {
+        let mut table = FlowTable::new(20_000);
+        for round in 0..3 {
+            let mut places = Vec::new();
+            for port in 0..10_000 {
+                let (one, hash) = flow(port);
+                let key = one.key;
+                let place = table.insert(one, hash, Class::Opening, round);
+                assert_eq!(table.find(&key, hash), Some(place));
+                places.push(place);
+            }
+            assert!(
+                places.iter().all(|it| *it < 10_000),
+                "places are used again"
+            );
+            for place in places {
+                let port = table.flow(place).opened_by;
+                assert_eq!(table.remove(place).opened_by, port);
+            }
+            assert!(table.is_empty());
+        }
     }
 }

@@ -20,11 +20,10 @@ pub fn run(
     ledger: &mut dyn Ledger,
 ) {
     let mut intake = Intake::new(Triage::new(sizes.triage_bits));
-    let worker = Worker::new(Arc::clone(catalogue), report, sizes.flows);
+    let worker = Worker::new(Arc::clone(catalogue), report, sizes.bounds(1));
     let mut desk = Inline {
         worker,
         batch: Batch::default(),
-        told: Vec::new(),
         ledger,
         worked: 0,
     };
@@ -48,7 +47,6 @@ pub fn run(
 struct Inline<'l> {
     worker: Worker,
     batch: Batch,
-    told: Vec<Told>,
     ledger: &'l mut dyn Ledger,
     worked: u64,
 }
@@ -63,27 +61,24 @@ impl Outlet for Inline<'_> {
     }
 
     fn hand_over(&mut self, _worker: usize, _number: u64, triage: &mut Triage) {
-        self.worker.work(&mut self.batch, &mut self.told);
+        let ledger = &mut *self.ledger;
+        self.worker
+            .work(&mut self.batch, &mut |told| tell(told, ledger));
         for (hash, generation) in self.batch.settled.drain(..) {
             triage.settle(hash, generation);
         }
         self.worked += self.batch.packets();
         self.batch.clear();
-        self.tell();
     }
 }
 
 impl Inline<'_> {
-    fn tell(&mut self) {
-        for told in self.told.drain(..) {
-            self.ledger.take(&told.notice);
-        }
-    }
-
     fn finish(&mut self, intake: &Intake, sizes: Sizes) {
+        let ledger = &mut *self.ledger;
         self.worker
-            .finish(intake.number(), intake.newest(), &mut self.told);
-        self.tell();
+            .finish(intake.number(), intake.newest(), &mut |told| {
+                tell(told, ledger);
+            });
         self.ledger.count(&Counts {
             intake: *intake.counts(),
             inputs: Vec::new(),
@@ -97,7 +92,14 @@ impl Inline<'_> {
             visibility: self.worker.visibility().clone(),
             flows: self.worker.flows() as u64,
             flow_limit: sizes.flows as u64,
+            unfinished_octets: self.worker.unfinished_octets() as u64,
             finished: true,
         });
+    }
+}
+
+fn tell(told: &mut Vec<Told>, ledger: &mut dyn Ledger) {
+    for told in told.drain(..) {
+        ledger.take(&told.notice);
     }
 }

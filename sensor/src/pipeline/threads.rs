@@ -64,7 +64,7 @@ pub fn run(
         for (number, (inbox, back)) in inboxes.into_iter().enumerate() {
             let follower = Follower::new(Arc::clone(loaded));
             let catalogue = Arc::clone(follower.catalogue());
-            let worker = Worker::new(catalogue, report, sizes.flows / workers);
+            let worker = Worker::new(catalogue, report, sizes.bounds(workers));
             let desk = WorkerDesk {
                 number,
                 worker,
@@ -99,10 +99,11 @@ pub fn run(
 enum News {
     /// The capture's counts.
     Intake(Box<CaptureCounts>),
-    /// What a worker has to tell up to a frame, and its counts.
+    /// A piece of what a worker has to tell; more of the same frame may follow.
+    Piece { number: usize, told: Vec<Told> },
+    /// A worker has told everything up to a frame; and its counts.
     Worker {
         number: usize,
-        told: Vec<Told>,
         watermark: u64,
         counts: Box<Progress>,
     },
@@ -123,6 +124,7 @@ struct Progress {
     packets: Shares,
     clock: Option<Timestamp>,
     flows: u64,
+    unfinished_octets: u64,
     visibility: Visibility,
 }
 
@@ -302,10 +304,17 @@ impl WorkerDesk {
             if let Some(successor) = self.follower.changed() {
                 self.worker.set_catalogue(Arc::clone(successor));
             }
-            let mut told = Vec::new();
+            let (number, news) = (self.number, &self.news);
+            let mut tell = |told: &mut Vec<Told>| {
+                if !told.is_empty() {
+                    let told = std::mem::take(told);
+                    // Without a ledger there is nobody to tell.
+                    let _ = news.send(News::Piece { number, told });
+                }
+            };
             let watermark = match message {
                 ToWorker::Batch(mut batch, mut shares) => {
-                    self.worker.work(&mut batch, &mut told);
+                    self.worker.work(&mut batch, &mut tell);
                     shares.fill_up_to(batch.packets(), 0);
                     packets += shares;
                     let watermark = batch.watermark;
@@ -316,7 +325,7 @@ impl WorkerDesk {
                     watermark
                 }
                 ToWorker::End(number, at) => {
-                    self.worker.finish(number, at, &mut told);
+                    self.worker.finish(number, at, &mut tell);
                     u64::MAX
                 }
             };
@@ -324,12 +333,12 @@ impl WorkerDesk {
                 packets,
                 clock: self.worker.clock(),
                 flows: self.worker.flows() as u64,
+                unfinished_octets: self.worker.unfinished_octets() as u64,
                 visibility: self.worker.visibility().clone(),
             };
             let counts = Box::new(counts);
             let news = News::Worker {
                 number: self.number,
-                told,
                 watermark,
                 counts,
             };
@@ -369,14 +378,19 @@ fn keep(
                     stop.store(true, Ordering::Relaxed);
                 }
             }
+            News::Piece { number, told } => {
+                merge.push(number, told);
+                while let Some(told) = merge.pop() {
+                    ledger.take(&told.notice);
+                }
+            }
             News::Worker {
                 number,
-                told,
                 watermark,
                 counts,
             } => {
                 by_worker[number] = *counts;
-                merge.push(number, told, watermark);
+                merge.advance(number, watermark);
                 while let Some(told) = merge.pop() {
                     ledger.take(&told.notice);
                 }
@@ -393,6 +407,7 @@ fn keep(
 fn add_up(counts: &mut Counts, lanes: &mut [LaneCounts], by_worker: &[Progress]) {
     counts.visibility = Visibility::default();
     counts.flows = 0;
+    counts.unfinished_octets = 0;
     counts.workers.clear();
     for input in &mut counts.inputs {
         (input.worked, input.dropped) = (0, 0);
@@ -413,6 +428,7 @@ fn add_up(counts: &mut Counts, lanes: &mut [LaneCounts], by_worker: &[Progress])
         let worked = worker.packets.sum();
         counts.visibility += &worker.visibility;
         counts.flows += worker.flows;
+        counts.unfinished_octets += worker.unfinished_octets;
         counts.workers.push(WorkerCounts {
             worked,
             queued: forwarded.saturating_sub(worked + lane.dropped.sum()),

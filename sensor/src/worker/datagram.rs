@@ -27,7 +27,7 @@ impl Worker {
         if flow.client.is_none() {
             flow.client = flow.guess_client(side);
         }
-        if flow.client != Some(side) && flow.claim.as_ref().is_some_and(|it| it.held.is_some()) {
+        if flow.client != Some(side) && flow.holds_back() {
             self.desk.release(flow, context.number, context.at);
         }
         if let Some(version) = quic::initial_version(packet.payload) {
@@ -39,11 +39,11 @@ impl Worker {
         if !flow.settled {
             flow.seen.looked_at = flow.seen.looked_at.saturating_add(1);
             if dns::proves_itself(packet.payload) {
-                flow.dns = true;
+                flow.details_mut().dns = true;
                 self.desk.dns_datagram(packet.payload, context);
                 return place;
             }
-            if flow.seen.looked_at >= LOOKS && flow.initials.held_octets() == 0 {
+            if flow.seen.looked_at >= LOOKS && flow.held_octets() == 0 {
                 flow.settled = true;
                 flow.blame(Unnamed::NotTls);
             }
@@ -65,7 +65,7 @@ impl Desk {
         if flow.named.is_ok() && flow.client == Some(side.other()) {
             return;
         }
-        match flow.initials.push(datagram, &mut self.octets) {
+        match flow.details_mut().initials.push(datagram, &mut self.octets) {
             Outcome::Hello(hello) => {
                 flow.client = Some(side);
                 flow.settled = true;

@@ -8,7 +8,7 @@ use phonehome_signatures::{Catalogue, Service};
 use super::pending::Pending;
 use super::repeats::Repeats;
 use super::{Context, Report, Told};
-use crate::detection::{Connection, Notice, Reach, Sighting, What};
+use crate::detection::{Connection, Notice, Progress, Reach, Sighting, What};
 use crate::flow::{Claim, Flow};
 use crate::host::Address;
 use crate::names::tls::Ech;
@@ -45,14 +45,15 @@ impl Desk {
         context: &Context,
     ) {
         // A hello that is sent again, or delivered twice, or follows a HelloRetryRequest.
-        if flow
+        let details = flow.details_mut();
+        if details
             .last_name
             .as_ref()
             .is_some_and(|it| it.0 == source && it.1 == name)
         {
             return;
         }
-        flow.last_name = Some((source, name.clone()));
+        details.last_name = Some((source, name.clone()));
         let transport = flow.key.transport;
         let server = if source.is_from_server() {
             context.src
@@ -70,17 +71,18 @@ impl Desk {
             flow.named = Ok(source);
         }
         let Some(signature) = claimed else { return };
-        if flow
-            .claim
-            .as_ref()
-            .is_some_and(|it| it.signature == signature)
-        {
+        if flow.claim().is_some_and(|it| it.signature == signature) {
             return;
         }
         self.release(flow, context.number, context.at);
-        flow.claim = Some(Box::new(Claim {
+        let (told, is_due) = flow
+            .claim()
+            .map_or(([0; 2], false), |it| (it.told, it.is_due));
+        flow.details_mut().claim = Some(Box::new(Claim {
             signature,
             held: Some(observation),
+            told,
+            is_due,
         }));
     }
 
@@ -99,7 +101,7 @@ impl Desk {
     /// Tells of a flow's sighting that was held back, with how far the flow has got.
     pub(super) fn release(&mut self, flow: &mut Flow, number: u64, at: Timestamp) {
         let reach = flow.reach().max(Reach::Connected);
-        let Some(claim) = flow.claim.as_mut() else {
+        let Some(claim) = flow.claim_mut() else {
             return;
         };
         let signature = claim.signature;
@@ -131,6 +133,7 @@ impl Desk {
         }
         self.visibility.connection(transport, flow.named);
         let [sent, received] = flow.sent_received();
+        let told = flow.claim().map_or([0; 2], |it| flow.by_client(it.told));
         let what = What::Connection(Connection {
             opened: flow.opened,
             transport,
@@ -140,7 +143,8 @@ impl Desk {
             sent,
             received,
             named: flow.named,
-            signature: flow.claim.as_ref().map(|it| it.signature),
+            signature: flow.claim().map(|it| it.signature),
+            told,
         });
         self.tell(number, at, what);
     }
@@ -166,28 +170,51 @@ impl Desk {
         }
     }
 
-    /// Tells of a flow that time has ended; [`Desk::close`] puts it in its place.
-    pub(super) fn time_out(&mut self, flow: Flow, number: u64, at: Timestamp) {
-        let (first, since) = (self.told.len(), flow.opened_by);
-        self.end(flow, number, at);
-        for told in &mut self.told[first..] {
-            told.since = since;
+    /// Tells of the octets of a flow with a claimed name that were not told yet. Those of a flow
+    /// whose sighting is held back wait with it.
+    pub(super) fn progress(&mut self, flow: &mut Flow, number: u64, at: Timestamp) {
+        let (octets, holds_back) = (flow.octets, flow.holds_back());
+        let Some(claim) = flow.claim_mut() else {
+            return;
+        };
+        claim.is_due = false;
+        if holds_back || claim.told == octets {
+            return;
         }
+        let before = std::mem::replace(&mut claim.told, octets);
+        let signature = claim.signature;
+        let [sent, received] = flow.by_client([0, 1].map(|it| octets[it] - before[it]));
+        let (client, server) = flow.ends();
+        let what = What::Progress(Progress {
+            transport: flow.key.transport,
+            client,
+            server,
+            reach: flow.reach(),
+            sent,
+            received,
+            source: flow.named.ok(),
+            signature,
+        });
+        self.tell(number, at, what);
     }
 
-    /// Tells of DNS exchanges that time has ended, and puts what was told from `begin` on into the
-    /// order in which flows and exchanges began.
-    pub(super) fn close(&mut self, begin: usize, number: u64, at: Timestamp, span: i64) {
-        for (since, sighting) in self.pending.expire(span) {
-            let notice = Notice {
-                number,
-                at,
-                what: What::Sighting(sighting),
-            };
-            self.told.push(Told { since, notice });
+    /// Tells of a question that got no answer in time.
+    pub(super) fn unanswered(
+        &mut self,
+        sighting: Sighting,
+        since: u64,
+        (number, at): (u64, Timestamp),
+    ) {
+        let begin = self.told.len();
+        self.tell(number, at, What::Sighting(sighting));
+        self.date(begin, since);
+    }
+
+    /// Says of what was told from `begin` on that time has ended what began at `since`.
+    pub(super) fn date(&mut self, begin: usize, since: u64) {
+        for told in &mut self.told[begin..] {
+            told.since = since;
         }
-        // Stable, and moves each notice once: they are large, and at the end there are many.
-        self.told[begin..].sort_by_cached_key(|it| it.since);
     }
 
     /// Tells of something that a packet shows.

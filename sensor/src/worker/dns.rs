@@ -28,9 +28,8 @@ impl Desk {
 
     /// Works on a segment of a DNS connection: messages follow each other, each behind its length.
     pub(super) fn dns_segment(&mut self, flow: &mut Flow, data: &Data<'_>, context: &Context) {
-        let side = data.side.index();
-        let start = flow.start[side];
-        let mut stream = flow.streams[side].take().unwrap_or_else(|| {
+        let start = flow.start(data.side);
+        let mut stream = flow.take_stream(data.side).unwrap_or_else(|| {
             let known = start.filter(|it| data.seq.wrapping_sub(*it) < MAX_STREAM_START);
             let starts_here = || begins_message(data.payload).then_some(data.seq);
             Box::new(Stream::new(known.or_else(starts_here)))
@@ -47,7 +46,7 @@ impl Desk {
             }
             self.dns_stream(&mut stream, context);
         }
-        flow.streams[side] = Some(stream);
+        flow.keep_stream(data.side, stream);
     }
 
     fn dns_stream(&mut self, stream: &mut Stream, context: &Context) {

@@ -42,7 +42,7 @@ impl Worker {
         let mut skipped = record.pass.skipped;
         match self.flows.find(&record.key, record.hash) {
             Some(place) if opens && self.flows.flow(place).is_another(side, tcp.seq) => {
-                let mut old = self.flows.remove(place);
+                let mut old = self.take_out(place);
                 old.add_skipped(&std::mem::take(&mut skipped));
                 self.desk.end(old, context.number, context.at);
             }
@@ -104,17 +104,16 @@ impl Desk {
     fn data(&mut self, flow: &mut Flow, data: &Data<'_>, context: &Context) {
         let side = data.side.index();
         let begins = may_begin_stream(data.payload);
-        let waits = flow.streams[side].is_some();
+        let waits = flow.waits(data.side);
         if begins || waits || !(flow.settled || flow.decided[side]) {
             self.look(flow, data, begins, context);
-            flow.decided[side] = flow.streams[side].is_none();
-            flow.settled = flow.streams.iter().all(Option::is_none);
+            flow.decided[side] = !flow.waits(data.side);
+            flow.settled = !flow.waits(Side::Low) && !flow.waits(Side::High);
         }
     }
 
     fn look(&mut self, flow: &mut Flow, data: &Data<'_>, begins: bool, context: &Context) {
-        let side = data.side.index();
-        if let Some(mut stream) = flow.streams[side].take() {
+        if let Some(mut stream) = flow.take_stream(data.side) {
             if begins && stream.base().is_none() {
                 stream.start_at(data.seq);
             }
@@ -131,17 +130,13 @@ impl Desk {
                     if stream.base().is_none() && stream.pieces() > MAX_STRAYS {
                         return flow.blame(Unnamed::NotTls);
                     }
-                    flow.streams[side] = Some(stream);
-                    return;
+                    return flow.keep_stream(data.side, stream);
                 }
                 Ok(Parse::Incomplete) => match whole_message(data.payload) {
                     Ok(Parse::Done(message)) => {
                         return self.message(flow, data.side, message, context);
                     }
-                    _ => {
-                        flow.streams[side] = Some(stream);
-                        return;
-                    }
+                    _ => return flow.keep_stream(data.side, stream),
                 },
                 Err(_) if begins => {}
                 Err(_) => {
@@ -168,7 +163,7 @@ impl Desk {
             Ok(Parse::Incomplete) => {
                 let mut stream = Stream::new(Some(data.seq));
                 stream.insert(data.seq, data.payload);
-                flow.streams[data.side.index()] = Some(Box::new(stream));
+                flow.keep_stream(data.side, Box::new(stream));
             }
             Err(_) => {
                 self.visibility
@@ -206,7 +201,7 @@ impl Desk {
 
     /// Names of a certificate: what the client asked for, if it has said so, counts before them.
     fn certificate(&mut self, flow: &mut Flow, names: Vec<Name>, context: &Context) {
-        if std::mem::replace(&mut flow.certified, true) {
+        if std::mem::replace(&mut flow.details_mut().certified, true) {
             return;
         }
         let is_named = flow.named.is_ok();
@@ -260,10 +255,18 @@ impl Desk {
         flow.blame(Unnamed::Dropped);
     }
 
+    /// Gives up a flow's messages in the making, for want of room.
+    pub(super) fn give_up(&mut self, flow: &mut Flow, number: u64, at: Timestamp) {
+        self.last_words(flow, number, at);
+        flow.drop_messages();
+        flow.decided = [true; 2];
+        flow.settled = true;
+    }
+
     /// Takes what can be read of messages that never became whole.
     pub(super) fn last_words(&mut self, flow: &mut Flow, number: u64, at: Timestamp) {
         for side in [Side::Low, Side::High] {
-            let Some(stream) = flow.streams[side.index()].take() else {
+            let Some(stream) = flow.take_stream(side) else {
                 continue;
             };
             if flow.is_dns() || stream.prefix().is_empty() {
@@ -285,7 +288,10 @@ impl Desk {
                 None => self.gave_up(flow, stream.prefix()),
             }
         }
-        if flow.initials.held_octets() > 0 {
+        if flow
+            .details()
+            .is_some_and(|it| it.initials.held_octets() > 0)
+        {
             self.visibility
                 .message(Protocol::Quic, MessageResult::GaveUp);
             flow.blame(Unnamed::Dropped);
@@ -295,7 +301,7 @@ impl Desk {
 
 fn note_flags(flow: &mut Flow, side: Side, tcp: TcpHeader, opens: bool) {
     if tcp.flags.any(TcpFlags::SYN) {
-        flow.start[side.index()] = Some(tcp.seq.wrapping_add(1));
+        flow.set_start(side, tcp.seq.wrapping_add(1));
         flow.client = Some(if opens { side } else { side.other() });
         flow.seen.syn |= opens;
         flow.seen.syn_ack |= !opens;
@@ -307,7 +313,7 @@ fn note_flags(flow: &mut Flow, side: Side, tcp: TcpHeader, opens: bool) {
 /// Keeps a segment that came before the start of its stream, unless the stream starts with nothing
 /// that holds a name.
 fn wait_for_start(flow: &mut Flow, data: &Data<'_>) {
-    let start = flow.start[data.side.index()];
+    let start = flow.start(data.side);
     if start == Some(data.seq) {
         return flow.blame(Unnamed::NotTls);
     }
@@ -316,7 +322,7 @@ fn wait_for_start(flow: &mut Flow, data: &Data<'_>) {
     }
     let mut stream = Stream::new(start);
     stream.insert(data.seq, data.payload);
-    flow.streams[data.side.index()] = Some(Box::new(stream));
+    flow.keep_stream(data.side, Box::new(stream));
 }
 
 /// Reads the message that a stream begins with.

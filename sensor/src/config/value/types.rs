@@ -161,6 +161,40 @@ impl Value for IpNet {
     }
 }
 
+/// Whether something is shown.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Shown {
+    /// Where nobody can see it who should not.
+    Auto,
+    /// In any case.
+    Always,
+    /// In no case.
+    Never,
+}
+
+impl Value for Shown {
+    const KIND: Kind = Kind::Text;
+    const NOUN: &'static str = "\"auto\", \"always\" or \"never\"";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "auto" => Some(Self::Auto),
+            "always" => Some(Self::Always),
+            "never" => Some(Self::Never),
+            _ => None,
+        }
+    }
+
+    fn text(&self) -> String {
+        let word = match self {
+            Self::Auto => "auto",
+            Self::Always => "always",
+            Self::Never => "never",
+        };
+        word.to_owned()
+    }
+}
+
 /// Whether a protection is wanted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Wanted {

@@ -179,6 +179,7 @@ impl Story {
             received,
             named,
             signature,
+            told: [0; 2],
         }))
     }
 
@@ -432,6 +433,7 @@ fn a_camera_that_never_hangs_up_is_told_by_its_rhythm() {
             received: 60,
             named: Ok(Source::TlsSni),
             signature: Some(signature),
+            told: [0; 2],
         }));
     }
     assert_eq!(
