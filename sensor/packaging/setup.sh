@@ -9,8 +9,8 @@ if [ "$mode" = deb ] || [ "$mode" = test ]; then
     packages="$packages binutils dpkg-dev"
 fi
 if [ "$mode" = test ]; then
-    packages="$packages chromium curl iproute2 lintian openssl prometheus strace systemd tcpdump"
-    packages="$packages tcpreplay"
+    packages="$packages bind9-dnsutils chromium curl ethtool iproute2 lintian ngtcp2-client \
+        ngtcp2-server openssl prometheus python3 strace systemd tcpdump tcpreplay"
 fi
 
 missing=""

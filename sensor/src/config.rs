@@ -19,6 +19,7 @@ use phonehome_signatures::{Base, Catalogue, LoadError};
 use crate::findings::Limits;
 use crate::host::{DEFAULT_HOME, HomeNetworks};
 use crate::intake::MAX_WORKERS;
+use crate::log::{Format, Level};
 use crate::pipeline::{MAX_INPUTS, Sizes};
 
 mod document;
@@ -158,6 +159,12 @@ keys! {
     /// without, or not at all.
     seccomp: Wanted = Wanted::Auto
         => "rights.seccomp", "WHEN", AtStart, ANY;
+    /// Which events are logged: error, warn, info, debug or trace, with all graver ones.
+    log_level: Level = Level::Info
+        => "log.level", "LEVEL", AtStart, ANY;
+    /// How events are written: text, json, or auto, which is text but for the journal of systemd.
+    log_format: Format = Format::Auto
+        => "log.format", "FORMAT", AtStart, ANY;
 }
 
 impl Config {

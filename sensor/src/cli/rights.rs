@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Failure, tell};
+use super::Failure;
 use crate::app::rights::{self, Becomes, Demand, Given, Plan, RightsError};
 use crate::config::{Config, Frames, Wanted};
 
@@ -18,7 +18,7 @@ pub(super) fn give_up(
         RightsError::Demanded { .. } => Failure::failed(it),
     })?;
     for remark in &given.remarks {
-        tell(remark);
+        tracing::warn!("{remark}");
     }
     let mut in_force = Vec::new();
     for (protection, standing) in &given.standings {
@@ -26,13 +26,10 @@ pub(super) fn give_up(
         if standing.is_in_force() {
             in_force.push(word);
         } else {
-            tell(format_args!("protection {word}: {standing}"));
+            tracing::warn!("protection {word}: {standing}");
         }
     }
-    tell(format_args!(
-        "protections in force: {}",
-        in_force.join(", ")
-    ));
+    tracing::info!("protections in force: {}", in_force.join(", "));
     Ok(given)
 }
 

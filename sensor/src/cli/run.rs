@@ -12,7 +12,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::flags::Flags;
-use super::{Ended, Failure, duties, rights, tell, with_cause};
+use super::{Ended, FAILED, Failure, rights, with_cause};
 use crate::app::ledger::Ledger;
 use crate::app::live::{LiveSource, Settings};
 use crate::app::manager::Manager;
@@ -21,6 +21,7 @@ use crate::app::{self, Reading, Threads};
 use crate::config::{Config, Frames, Shown};
 use crate::export::http::{self, HttpError, ShowHosts};
 use crate::export::metrics;
+use crate::log::Log;
 use crate::pipeline::{Loaded, Sizes};
 use crate::worker::Report;
 
@@ -36,12 +37,17 @@ pub(super) fn main(options: &Options) -> Ended {
     let effective = options.flags.load()?;
     let config = &effective.config;
     let frames = config.frames().ok_or_else(|| Failure::usage(NO_FRAMES))?;
+    let mut log = Log::start(config.log_level, config.log_format);
     for warning in &effective.warnings {
-        tell(format_args!("warning: {warning}"));
+        tracing::warn!("{warning}");
     }
     let catalogue = config.catalogue();
     let catalogue = catalogue.map_err(|it| Failure::usage(with_cause(&it)))?;
-    let duties = duties::in_force(config.duties(&catalogue))?;
+    let duties = config.duties(&catalogue);
+    let duties = duties.map_err(|it| Failure::usage(with_cause(&it)))?;
+    for note in &duties.notes {
+        tracing::warn!("{note}");
+    }
     let loaded = Arc::new(Loaded::new(catalogue));
     let feed = Feed::open(frames, config)?;
     let stop = Arc::new(AtomicBool::new(false));
@@ -60,22 +66,21 @@ pub(super) fn main(options: &Options) -> Ended {
     let mut metrics_file = config.metrics.as_deref().map(create).transpose()?;
     match Manager::connect() {
         Ok(manager) => ledger.tell_manager(manager),
-        Err(error) => tell(format_args!("cannot reach the service manager: {error}")),
+        Err(error) => tracing::warn!("cannot reach the service manager: {error}"),
     }
-    // All is open, and no other thread is there yet.
+    // All is open, and no other thread is there yet: rights pass to threads that start later.
     let given = rights::give_up(config, options.flags.file(), listeners.files())?;
     ledger.show_protections(given.standings.clone());
+    log.write().map_err(Failure::failed)?;
     let shared = ledger.share();
     let state = move || Arc::new(shared.snapshot());
     let server = listeners.serve(Arc::new(state)).map_err(refused)?;
     for address in server.local_addresses() {
         let (scheme, path) = (server.scheme(), &config.metrics_path);
-        tell(format_args!(
-            "serving on {scheme}://{address}/, metrics on {scheme}://{address}{path}"
-        ));
+        tracing::info!("serving on {scheme}://{address}/, metrics on {scheme}://{address}{path}");
     }
     for warning in server.warnings() {
-        tell(format_args!("warning: {warning}"));
+        tracing::warn!("{warning}");
     }
     let signalled = Arc::clone(&stop);
     let handle = signals.handle();
@@ -164,7 +169,7 @@ impl<'a> Feed<'a> {
             Frames::Interfaces(names) => {
                 let source = LiveSource::open(names, settings(config)).map_err(Failure::caused)?;
                 for name in names {
-                    tell(format_args!("listening on {name}"));
+                    tracing::info!("listening on {name}");
                 }
                 Ok(Self::Interfaces {
                     names,
@@ -188,13 +193,19 @@ impl<'a> Feed<'a> {
         match self {
             Self::Files(reading) => {
                 let damages = app::read(&reading, loaded, ledger).map_err(Failure::caused)?;
-                let code = app::report_damages(&damages);
-                tell("the replay has ended; all of it is settled");
-                Ok(code)
+                for damage in &damages {
+                    tracing::error!("{damage}");
+                }
+                tracing::info!("the replay has ended; all of it is settled");
+                Ok(if damages.is_empty() {
+                    ExitCode::SUCCESS
+                } else {
+                    ExitCode::from(FAILED)
+                })
             }
             Self::Interfaces { source, sizes, .. } => {
-                app::watch(source, loaded, sizes, ledger).map_err(Failure::failed)?;
-                tell("stopped; all that was captured is settled");
+                app::watch(vec![source], loaded, sizes, ledger).map_err(Failure::failed)?;
+                tracing::info!("stopped; all that was captured is settled");
                 Ok(ExitCode::SUCCESS)
             }
         }
