@@ -39,7 +39,7 @@ pub use duties::{Duties, DutyError, Places};
 pub use key::{Change, Key};
 pub use layers::{Effective, Layers};
 pub use rules::Frames;
-pub use value::{Field, Octets, Plural, Shown};
+pub use value::{Field, Octets, Plural, Shown, Wanted};
 pub use wrong::{Origin, Wrong, Wrongs};
 
 /// Writes [`Config`], its defaults and [`KEYS`] from one list. An entry reads
@@ -163,6 +163,22 @@ keys! {
     /// loopback or a password or certificate is asked for.
     show_hosts: Shown = Shown::Auto
         => "web.show-hosts", "WHEN", AtStart, ANY;
+    /// User to become once all is open, when started as root; "root" stays root. Left out, it is
+    /// phonehome, or nobody where that user is not there; with replay it is whoever started it.
+    rights_user: Option<String> = None
+        => "rights.user", "NAME", AtStart, ANY;
+    /// Keep the right to open interfaces, so that one that went away can be opened again; without it
+    /// the sensor ends then, and its service starts it anew.
+    keep_net_raw: bool = false
+        => "rights.keep-net-raw", "BOOL", AtStart, ANY;
+    /// Keep to its own folders, by Landlock: where the kernel has it, or do not start without, or
+    /// not at all.
+    landlock: Wanted = Wanted::Auto
+        => "rights.landlock", "WHEN", AtStart, ANY;
+    /// Keep to the system calls that it needs, by seccomp: where the kernel has it, or do not start
+    /// without, or not at all.
+    seccomp: Wanted = Wanted::Auto
+        => "rights.seccomp", "WHEN", AtStart, ANY;
     /// Which events are logged: error, warn, info, debug or trace, with all graver ones.
     log_level: Level = Level::Info
         => "log.level", "LEVEL", AtStart, ANY;

@@ -23,6 +23,7 @@ use crate::host::Address;
 use crate::names::Source;
 use crate::time::Timestamp;
 use crate::visibility::Visibility;
+use protection::{Protection, Standing};
 
 pub mod directives;
 pub mod events;
@@ -30,6 +31,7 @@ pub mod http;
 pub mod json;
 pub mod metrics;
 pub mod progress;
+pub mod protection;
 pub mod table;
 pub mod web_config;
 
@@ -78,6 +80,8 @@ pub struct Snapshot {
     pub resolved_addresses: u64,
     /// Remembered names that were forgotten because the table was full.
     pub resolved_evicted: u64,
+    /// What keeps the process from doing harm; empty for a program that only reads files and ends.
+    pub protections: Arc<[(Protection, Standing)]>,
 }
 
 impl Snapshot {

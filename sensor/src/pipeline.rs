@@ -213,7 +213,9 @@ impl AddAssign<&Self> for InputState {
         self.lost_by_driver = self.lost_by_driver.max(other.lost_by_driver);
         self.lost_by_ring += other.lost_by_ring;
         self.rings = self.rings.or(other.rings);
-        self.card = self.card.or(other.card);
+        if self.card.is_none() {
+            self.card.clone_from(&other.card);
+        }
         self.cut_off = self.cut_off.max(other.cut_off);
     }
 }

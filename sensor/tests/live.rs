@@ -220,7 +220,7 @@ fn a_busy_wire_does_not_delay_the_stop_and_every_frame_is_accounted_for() {
 #[test]
 fn an_interface_that_goes_down_or_away_is_taken_up_again() {
     let Some(wire) = Wire::new(1) else { return };
-    let sensor = wire.start(&[]);
+    let sensor = wire.start(&["--rights.keep-net-raw"]);
     sensor.wait_until_ready();
     ip(&["-n", &wire.inside, "link", "set", "mon0", "down"]);
     sensor.wait_for("the interface to be down", |page| !page.is_up("mon0"));
@@ -245,7 +245,7 @@ fn an_interface_that_goes_down_or_away_is_taken_up_again() {
 fn an_interface_that_is_down_at_the_start_is_waited_for() {
     let Some(wire) = Wire::new(1) else { return };
     ip(&["-n", &wire.inside, "link", "set", "mon0", "down"]);
-    let sensor = wire.start(&[]);
+    let sensor = wire.start(&["--rights.keep-net-raw"]);
     sensor.wait_for("an answer", |page| !page.is_up("mon0"));
     ip(&["-n", &wire.inside, "link", "set", "mon0", "up"]);
     sensor.wait_until_ready();

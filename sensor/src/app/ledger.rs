@@ -8,9 +8,11 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use phonehome_signatures::Directives;
 
+use super::manager::Manager;
 use super::policy::Policy;
 use super::snapshot::{Input, snapshot};
 use crate::detection::{Notice, Sighting, What};
+use crate::export::protection::{Protection, Standing};
 use crate::export::{Ready, Snapshot, events};
 use crate::findings::waivers::Waivers;
 use crate::findings::{Book, Change, Limits};
@@ -28,8 +30,10 @@ pub struct Ledger {
     changes: Vec<Change>,
     events: Option<Events>,
     counts: Counts,
+    protections: Arc<[(Protection, Standing)]>,
     policy: Arc<Policy>,
     shared: Option<Arc<Shared>>,
+    manager: Option<Manager>,
     stop: Box<dyn Fn() -> bool>,
 }
 
@@ -69,8 +73,10 @@ impl Ledger {
             changes: Vec::new(),
             events: None,
             counts: Counts::default(),
+            protections: Arc::default(),
             policy: Arc::default(),
             shared: None,
+            manager: None,
             stop: Box::new(|| false),
         }
     }
@@ -87,6 +93,16 @@ impl Ledger {
     /// Ends the reading when `stop` says so.
     pub fn stop_when(&mut self, stop: impl Fn() -> bool + 'static) {
         self.stop = Box::new(stop);
+    }
+
+    /// Tells a service manager how it goes.
+    pub fn tell_manager(&mut self, manager: Option<Manager>) {
+        self.manager = manager;
+    }
+
+    /// Shows how the process is kept from doing harm.
+    pub fn show_protections(&mut self, protections: Vec<(Protection, Standing)>) {
+        self.protections = protections.into();
     }
 
     /// What other threads can look at while the ledger is written.
@@ -147,11 +163,30 @@ impl Ledger {
     }
 
     fn without_findings(&self) -> Snapshot {
-        snapshot(
-            self.loaded.catalogue(),
-            &self.input,
-            &self.counts,
-            &self.book,
+        Snapshot {
+            protections: Arc::clone(&self.protections),
+            ..snapshot(
+                self.loaded.catalogue(),
+                &self.input,
+                &self.counts,
+                &self.book,
+            )
+        }
+    }
+
+    /// How it goes, in a line.
+    fn status(&self) -> String {
+        let view = self.snapshot();
+        let state = match &view.ready {
+            Ready::Yes => "at work".to_owned(),
+            Ready::No(why) => format!("not ready: {why}"),
+        };
+        let received: u64 = view.captures.iter().map(|it| it.received_frames).sum();
+        let dropped: u64 = view.captures.iter().flat_map(|it| it.dropped_frames).sum();
+        format!(
+            "{state}; {} of {} hosts flagged; {received} frames received, {dropped} dropped",
+            view.flagged_hosts(),
+            view.hosts_seen
         )
     }
 
@@ -222,6 +257,13 @@ impl pipeline::Ledger for Ledger {
         self.renew();
         self.counts = counts.clone();
         self.publish();
+        if let Some(mut manager) = self.manager.take() {
+            if (self.stop)() {
+                manager.stopping();
+            }
+            manager.hear(counts, Instant::now(), || self.status());
+            self.manager = Some(manager);
+        }
     }
 
     fn is_finding(&mut self, told: &[Told]) -> bool {

@@ -25,6 +25,7 @@ pub struct LiveSource {
     pairing_told: bool,
     /// Why an interface was down when it was last spoken of, and what its card did.
     spoken: Vec<(Option<String>, Option<Card>)>,
+    refused: Option<Refused>,
 }
 
 /// Interfaces that have been opened.
@@ -35,6 +36,14 @@ pub struct Listening {
     /// What is left out by choice, for display.
     pub looking: Looking,
 }
+
+/// An interface could be opened again, and may not be.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error(
+    "interface {0} is there, but CAP_NET_RAW, which opens it, was given up at the start; start the \
+     sensor anew, as its service does by itself, or keep that right with --rights.keep-net-raw"
+)]
+pub struct Refused(String);
 
 impl LiveSource {
     /// Opens interfaces for a pipeline with that many workers, and says what an operator should know
@@ -74,6 +83,7 @@ impl LiveSource {
             pairing: pairing.clone(),
             pairing_told: false,
             spoken: vec![(None, None); interfaces.len()],
+            refused: None,
         });
         Ok(Listening {
             sources: sources.collect(),
@@ -82,6 +92,15 @@ impl LiveSource {
                 left_out: left_out.iter().map(|it| it.as_str()).collect(),
             },
         })
+    }
+
+    /// Ends it.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`] if it ended by itself because an interface may not be opened again.
+    pub fn finish(self) -> Result<(), Refused> {
+        self.refused.map_or(Ok(()), Err)
     }
 
     /// Says what has changed about the interfaces since this was last called.
@@ -143,6 +162,11 @@ impl Source for LiveSource {
                 Next::Frames
             }
             Heard::Silence(at) => Next::Idle(at),
+            Heard::Refused(number) => {
+                let name = self.names.get(number).cloned();
+                self.refused = Some(Refused(name.unwrap_or_default()));
+                Next::End
+            }
         }
     }
 

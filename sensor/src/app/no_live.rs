@@ -44,6 +44,15 @@ impl LiveSource {
     ) -> Result<Listening, NoCapture> {
         Err(NoCapture)
     }
+
+    /// Never called: there is none.
+    ///
+    /// # Errors
+    ///
+    /// Never.
+    pub const fn finish(self) -> Result<(), NoCapture> {
+        match self {}
+    }
 }
 
 impl Source for LiveSource {

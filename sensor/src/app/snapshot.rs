@@ -96,6 +96,7 @@ pub(super) fn snapshot(
         room: room(counts, book),
         resolved_addresses: book.resolved().len() as u64,
         resolved_evicted: book.resolved().evicted(),
+        protections: Arc::default(),
     }
 }
 

@@ -59,6 +59,9 @@ pub enum Heard {
     Frames(usize),
     /// Nothing for about 100 ms; all frames up to that time have been handed out.
     Silence(Timestamp),
+    /// The interface of that number is there again, or up at last, and may not be opened: the
+    /// right to do so has been given up.
+    Refused(usize),
 }
 
 /// How an interface is.
@@ -189,6 +192,9 @@ impl Live {
     pub fn next_run(&mut self, run: &mut Run) -> Heard {
         if let Some(number) = self.read(run) {
             return Heard::Frames(number);
+        }
+        if let Some(number) = self.ports.iter().position(Port::is_refused) {
+            return Heard::Refused(number);
         }
         let woken = self.wait();
         if let Some(number) = self.read(run) {

@@ -1,6 +1,8 @@
 //! `phonehome run`: the sensor, with its web server.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,9 +12,10 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::flags::Flags;
-use super::{Ended, FAILED, Failure, with_cause};
+use super::{Ended, FAILED, Failure, rights, with_cause};
 use crate::app::ledger::Ledger;
 use crate::app::live::{Listening, LiveSource};
+use crate::app::manager::Manager;
 use crate::app::snapshot::Input;
 use crate::app::{self, Reading, Threads};
 use crate::config::{Config, Frames, Shown};
@@ -47,7 +50,6 @@ pub(super) fn main(options: &Options) -> Ended {
     }
     let loaded = Arc::new(Loaded::new(catalogue));
     let feed = Feed::open(frames, config)?;
-    log.write().map_err(Failure::failed)?;
     let stop = Arc::new(AtomicBool::new(false));
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(Failure::failed)?;
     let mut ledger = Ledger::new(
@@ -60,9 +62,18 @@ pub(super) fn main(options: &Options) -> Ended {
     ledger.set_waivers(duties.waivers);
     let asked = Arc::clone(&stop);
     ledger.stop_when(move || asked.load(Ordering::Relaxed));
+    let listeners = http::bind(web(config)).map_err(refused)?;
+    let mut metrics_file = config.metrics.as_deref().map(create).transpose()?;
+    match Manager::connect() {
+        Ok(manager) => ledger.tell_manager(manager),
+        Err(error) => tracing::warn!("cannot reach the service manager: {error}"),
+    }
+    // All is open, and no other thread is there yet: rights pass to threads that start later.
+    let given = rights::give_up(config, options.flags.file(), listeners.files())?;
+    ledger.show_protections(given.standings.clone());
+    log.write().map_err(Failure::failed)?;
     let shared = ledger.share();
     let state = move || Arc::new(shared.snapshot());
-    let listeners = http::bind(web(config)).map_err(refused)?;
     let server = listeners.serve(Arc::new(state)).map_err(refused)?;
     for address in server.local_addresses() {
         let (scheme, path) = (server.scheme(), &config.metrics_path);
@@ -88,16 +99,25 @@ pub(super) fn main(options: &Options) -> Ended {
     // The thread ends at the first signal, or when the handle is closed.
     let _ = waiter.join();
     server.stop();
-    if let Some(path) = &config.metrics {
+    if let (Some(path), Some(file)) = (&config.metrics, &mut metrics_file) {
         let text = metrics::text(&ledger.snapshot());
-        let written = std::fs::File::create(path).and_then(|mut it| it.write_all(text.as_bytes()));
-        written.map_err(|it| Failure::failed(format!("cannot write {}: {it}", path.display())))?;
+        file.write_all(text.as_bytes())
+            .map_err(|it| cannot_write(path, &it))?;
     }
     Ok(if config.exit_when_done {
         code
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// Makes the file while there is a right to.
+fn create(path: &Path) -> Result<File, Failure> {
+    File::create(path).map_err(|it| cannot_write(path, &it))
+}
+
+fn cannot_write(path: &Path, why: &io::Error) -> Failure {
+    Failure::failed(format!("cannot write {}: {why}", path.display()))
 }
 
 /// What the web server is to do.

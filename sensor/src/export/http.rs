@@ -137,6 +137,12 @@ pub struct Listeners {
 }
 
 impl Listeners {
+    /// Files that are read again while the server runs.
+    #[must_use]
+    pub fn files(&self) -> &[PathBuf] {
+        self.keeper.files()
+    }
+
     /// Starts the thread that serves them.
     ///
     /// `state` gives the snapshot to answer from. It is called in a thread where it may take its

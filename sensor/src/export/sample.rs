@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use phonehome_signatures::{Catalogue, Category, Directives, VendorId, Waiver};
 
+use super::protection::{Protection, Standing};
 use super::{
     Canary, Capture, Decode, Looking, Mode, Pipeline, Ready, Room, Sightings, Snapshot, Worker,
 };
@@ -128,6 +129,12 @@ pub(super) fn snapshot() -> Snapshot {
         refused: [1, 0, 5, 0, 3],
     };
     snapshot.resolved_addresses = 77;
+    snapshot.protections = Protection::ALL
+        .map(|it| match it {
+            Protection::LandlockNetwork => (it, Standing::Unavailable("old kernel".to_owned())),
+            it => (it, Standing::InForce),
+        })
+        .into();
     snapshot
 }
 
@@ -151,6 +158,7 @@ pub(super) fn empty() -> Snapshot {
         room: Room::default(),
         resolved_addresses: 0,
         resolved_evicted: 0,
+        protections: Arc::default(),
     }
 }
 

@@ -39,6 +39,8 @@ pub(super) struct Port {
     next_look: Instant,
     /// Pause before the next attempt to open it.
     pause: Duration,
+    /// Whether the last attempt failed for want of a right.
+    is_refused: bool,
 }
 
 /// Counts of a handle, which wrap.
@@ -87,6 +89,7 @@ impl Port {
             counted: Counted::default(),
             next_look: Instant::now(),
             pause: FIRST_PAUSE,
+            is_refused: false,
         };
         match port.try_open() {
             Ok(()) => Ok(port),
@@ -133,6 +136,11 @@ impl Port {
         self.handle.as_ref()
     }
 
+    /// Whether it could be opened but for a right that is missing.
+    pub(super) const fn is_refused(&self) -> bool {
+        self.is_refused
+    }
+
     pub(super) const fn state(&self) -> &State {
         &self.state
     }
@@ -148,6 +156,7 @@ impl Port {
             self.count();
             self.state.down = no_link(&self.interface.name);
         } else if let Err(why) = self.try_open() {
+            self.is_refused = matches!(why, Why::Permission);
             self.state.down = Some(why.to_string());
             self.next_look = now + self.pause;
             self.pause = (self.pause * 2).min(LONGEST_PAUSE);
@@ -195,6 +204,7 @@ impl Port {
         self.handle = Some(handle);
         self.next_look = Instant::now() + BETWEEN_LOOKS;
         self.pause = FIRST_PAUSE;
+        self.is_refused = false;
         Ok(())
     }
 
@@ -275,11 +285,15 @@ fn refused(error: pcap::Error) -> Why {
 /// What an error of the library means.
 fn reason(name: &str, error: pcap::Error) -> Why {
     let text = filter::words_of(error);
-    let there = interfaces();
+    let lower = text.to_lowercase();
+    let mut there = interfaces();
+    if lower.contains("disappeared") {
+        // The library hears of it before the system has it off its list.
+        there.retain(|it| it != name);
+    }
     if !there.iter().any(|it| it == name) {
         return Why::Missing(there.join(", "));
     }
-    let lower = text.to_lowercase();
     if ["permi", "permitted", "cap_net_raw"]
         .iter()
         .any(|it| lower.contains(it))
@@ -292,17 +306,25 @@ fn reason(name: &str, error: pcap::Error) -> Why {
     Why::Other(text)
 }
 
-/// The interfaces that can be listened on, without the library's own inventions.
+/// The interfaces that can be listened on, without the library's own inventions. The library asks
+/// the system by a socket, which may be denied once rights are given up.
 fn interfaces() -> Vec<String> {
     const INVENTED: [&str; 5] = ["nflog", "nfqueue", "usbmon", "dbus-", "bluetooth"];
-    let mut names: Vec<String> = Device::list()
-        .unwrap_or_default()
-        .into_iter()
-        .map(|it| it.name)
-        .filter(|name| !INVENTED.iter().any(|it| name.starts_with(it)))
-        .collect();
+    let listed = Device::list().map(|all| all.into_iter().map(|it| it.name).collect());
+    let mut names: Vec<String> = listed.unwrap_or_else(|_| listed_by_system());
+    names.retain(|name| !INVENTED.iter().any(|it| name.starts_with(it)));
     names.sort_unstable();
     names
+}
+
+fn listed_by_system() -> Vec<String> {
+    let entries = fs::read_dir("/sys/class/net")
+        .into_iter()
+        .flatten()
+        .flatten();
+    entries
+        .filter_map(|it| it.file_name().into_string().ok())
+        .collect()
 }
 
 /// Why an open interface can hear nothing; `None` if it can, or the system does not tell.

@@ -236,6 +236,40 @@ impl Value for Shown {
     }
 }
 
+/// Whether a protection is wanted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Wanted {
+    /// Where the system has it.
+    Auto,
+    /// Without it, do not start.
+    Require,
+    /// Not at all.
+    Off,
+}
+
+impl Value for Wanted {
+    const KIND: Kind = Kind::Text;
+    const NOUN: &'static str = "\"auto\", \"require\" or \"off\"";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "auto" => Some(Self::Auto),
+            "require" => Some(Self::Require),
+            "off" => Some(Self::Off),
+            _ => None,
+        }
+    }
+
+    fn text(&self) -> String {
+        let word = match self {
+            Self::Auto => "auto",
+            Self::Require => "require",
+            Self::Off => "off",
+        };
+        word.to_owned()
+    }
+}
+
 /// Reads a whole number with a unit behind it.
 fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let digits = text.find(|it: char| !it.is_ascii_digit())?;
