@@ -18,6 +18,8 @@ use crate::measure;
 use crate::peers::{self, Peer};
 use crate::report;
 
+mod wire;
+
 /// Compares phonehome with its peers on a generated capture, as whole processes.
 #[derive(Debug, Parser)]
 #[command(
@@ -41,6 +43,10 @@ enum Command {
     Floods(FloodArguments),
     /// Compare the names that `phonehome names` reads with those that were generated
     Check(CheckArguments),
+    /// Find the highest rate at which each program loses no frame on a wire (needs root)
+    Live(wire::LiveArguments),
+    /// Run the sensor on a wire for a long time, with troubles at planned moments (needs root)
+    Soak(wire::SoakArguments),
     /// Run one program and print what it used; how the comparison runs each of them
     #[command(hide = true)]
     Measure(MeasureArguments),
@@ -143,6 +149,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Error> {
         Some(Command::Generate(arguments)) => run_generate(arguments),
         Some(Command::Floods(arguments)) => run_floods(&arguments),
         Some(Command::Check(arguments)) => run_check(arguments),
+        Some(Command::Live(arguments)) => wire::run_live(arguments),
+        Some(Command::Soak(arguments)) => wire::run_soak(arguments),
         Some(Command::Measure(arguments)) => {
             let limit = Duration::from_secs(arguments.timeout);
             let used = measure::here(&arguments.command, limit)?;
@@ -199,7 +207,12 @@ fn run_floods(arguments: &FloodArguments) -> Result<ExitCode, Error> {
     let result = floods::run(&plan, &peers::sensor()?)?;
     print(&floods::markdown(&result))?;
     if arguments.record {
-        let folder = report::record_as(&result.machine, "floods", &floods::texts(&result)?)?;
+        let folder = report::record_as(
+            "floods",
+            &result.machine,
+            &result,
+            &floods::markdown(&result),
+        )?;
         print(&format!("recorded in {}\n", folder.display()))?;
     }
     Ok(ExitCode::from(u8::from(

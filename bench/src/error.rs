@@ -62,6 +62,31 @@ pub(crate) enum Error {
     /// The resources that a program used could not be asked for.
     #[error("cannot read the resources that a program used")]
     Resources(#[source] io::Error),
+    /// Something could not be done with a network interface or namespace.
+    #[error("cannot {operation} {object}")]
+    Network {
+        /// What was tried.
+        operation: &'static str,
+        /// With what.
+        object: String,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// A program did not come to the point that was waited for.
+    #[error("{program} is not {state} after {seconds} s: {message}")]
+    Late {
+        /// The program.
+        program: String,
+        /// What was waited for.
+        state: &'static str,
+        /// How long.
+        seconds: u64,
+        /// What it said last.
+        message: String,
+    },
+    /// The user asked to end.
+    #[error("interrupted")]
+    Interrupted,
     /// Standard output is closed.
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
@@ -77,6 +102,19 @@ impl Error {
             operation,
             path: path.to_owned(),
             source,
+        }
+    }
+
+    /// Names the operation on a part of the network that failed, for `map_err`.
+    pub(crate) fn network<E: Into<io::Error>>(
+        operation: &'static str,
+        object: &str,
+    ) -> impl Fn(E) -> Self {
+        let object = object.to_owned();
+        move |source| Self::Network {
+            operation,
+            object: object.clone(),
+            source: source.into(),
         }
     }
 }

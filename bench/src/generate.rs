@@ -23,6 +23,7 @@ mod flow;
 mod frame;
 mod hosts;
 mod http;
+pub(crate) mod probe;
 mod quic;
 mod rng;
 mod savefile;

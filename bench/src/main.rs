@@ -11,6 +11,8 @@
 //! - [`report`] prints and records the result, with the [`machine`] it was measured on.
 //! - [`floods`] measures what floods cost, and what they hide.
 //! - [`check`] compares the names that phonehome reads with those that were generated.
+//! - [`live`] sends frames over a wire of its own and finds the rate at which none is lost.
+//! - [`soak`] runs the sensor on such a wire for a long time, with troubles; [`interrupt`] ends it.
 
 use std::error::Error as _;
 use std::io::Write;
@@ -25,10 +27,13 @@ mod compare;
 mod error;
 mod floods;
 mod generate;
+mod interrupt;
+mod live;
 mod machine;
 mod measure;
 mod peers;
 mod report;
+mod soak;
 
 fn main() -> ExitCode {
     match cli::run(cli::Arguments::parse()) {

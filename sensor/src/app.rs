@@ -5,12 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use phonehome_signatures::Catalogue;
-
 use crate::capture::replay::{Damage, Replay, ReplayError};
 use crate::export::progress::Progress;
 use crate::frame::Run;
-use crate::pipeline::{Ledger, Next, Sizes, Source, inline, threads};
+use crate::pipeline::{Ledger, Loaded, Next, Sizes, Source, inline, threads};
 use crate::worker::Report;
 
 pub mod ledger;
@@ -19,6 +17,7 @@ pub mod live;
 #[cfg(not(feature = "capture"))]
 #[path = "app/no_live.rs"]
 pub mod live;
+mod policy;
 pub mod snapshot;
 
 /// What to read, and how.
@@ -26,22 +25,35 @@ pub mod snapshot;
 pub struct Reading<'a> {
     /// Capture files; `-` is standard input.
     pub files: &'a [PathBuf],
-    /// Worker threads; `None` reads in the caller's thread alone.
-    pub workers: Option<u16>,
+    /// In which threads.
+    pub threads: Threads,
+    /// Sizes of the pipeline that reads.
+    pub sizes: Sizes,
     /// Which names are told of.
     pub report: Report,
     /// Whether a progress bar may be shown.
     pub progress: bool,
 }
 
-impl Reading<'_> {
-    /// Sizes of the pipeline that reads.
+/// Threads that read files.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Threads {
+    /// The caller's alone.
+    Callers,
+    /// One for the capture and one for each worker.
+    Own,
+}
+
+impl Threads {
+    /// Threads and sizes for that many workers, if their number was asked for.
     #[must_use]
-    pub fn sizes(&self) -> Sizes {
-        Sizes {
-            workers: usize::from(self.workers.unwrap_or(1)),
+    pub fn for_workers(workers: Option<u16>) -> (Self, Sizes) {
+        let threads = workers.map_or(Self::Callers, |_| Self::Own);
+        let sizes = Sizes {
+            workers: usize::from(workers.unwrap_or(1)),
             ..Sizes::default()
-        }
+        };
+        (threads, sizes)
     }
 }
 
@@ -52,14 +64,20 @@ impl Reading<'_> {
 /// [`ReadError`] when a file cannot be opened or is no capture, or a thread cannot be started.
 pub fn read(
     reading: &Reading<'_>,
-    catalogue: &Arc<Catalogue>,
+    loaded: &Arc<Loaded>,
     ledger: &mut dyn Ledger,
 ) -> Result<Vec<Damage>, ReadError> {
     let mut source = FileSource::open(reading.files, reading.progress)?;
-    let sizes = reading.sizes();
-    match reading.workers {
-        None => inline::run(&mut source, catalogue, reading.report, sizes, ledger),
-        Some(_) => threads::run(&mut source, catalogue, reading.report, sizes, ledger)?,
+    let sizes = reading.sizes;
+    match reading.threads {
+        Threads::Callers => inline::run(
+            &mut source,
+            &loaded.catalogue(),
+            reading.report,
+            sizes,
+            ledger,
+        ),
+        Threads::Own => threads::run(&mut source, loaded, reading.report, sizes, ledger)?,
     }
     Ok(source.finish())
 }
@@ -71,21 +89,11 @@ pub fn read(
 /// When a thread cannot be started.
 pub fn watch(
     mut source: live::LiveSource,
-    catalogue: &Arc<Catalogue>,
+    loaded: &Arc<Loaded>,
     sizes: Sizes,
     ledger: &mut dyn Ledger,
 ) -> std::io::Result<()> {
-    threads::run(&mut source, catalogue, Report::Findings, sizes, ledger)
-}
-
-/// Sizes of the pipeline that listens, with that many workers.
-#[must_use]
-pub fn live_sizes(workers: u16) -> Sizes {
-    Sizes {
-        workers: usize::from(workers),
-        queue_batches: LIVE_QUEUE_BATCHES,
-        ..Sizes::default()
-    }
+    threads::run(&mut source, loaded, Report::Findings, sizes, ledger)
 }
 
 /// Says what was damaged; the exit code that goes with it.
@@ -157,6 +165,3 @@ impl Source for FileSource {
         if more { Next::Frames } else { Next::End }
     }
 }
-
-/// Batches that may wait for one worker while nothing else can wait.
-const LIVE_QUEUE_BATCHES: usize = 128;

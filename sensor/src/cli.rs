@@ -10,11 +10,15 @@ use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
-use phonehome_signatures::{Base, Catalogue, LoadError};
+use phonehome_signatures::{Base, Catalogue};
 
 use crate::findings::Verdict;
 use crate::host::HomeNetworks;
 
+mod config;
+mod directives;
+mod duties;
+mod flags;
 mod names;
 mod read;
 mod run;
@@ -38,6 +42,10 @@ enum Command {
     Names(names::Options),
     /// Lists the loaded signature packs, or checks packs of your own.
     Signatures(signatures::Options),
+    /// Lists the directives that can be put in force, or checks directives of your own.
+    Directives(directives::Options),
+    /// Checks a configuration file, or prints the settings in effect.
+    Config(config::Options),
 }
 
 /// Options about what is watched, and for what.
@@ -100,11 +108,15 @@ pub fn main() -> ExitCode {
         Command::Run(options) => run::main(&options),
         Command::Names(options) => names::main(&options),
         Command::Signatures(options) => signatures::main(&options),
+        Command::Directives(options) => directives::main(&options),
+        Command::Config(options) => config::main(&options),
     };
     match ended {
         Ok(code) => code,
         Err(failure) => {
-            let _ = writeln!(std::io::stderr(), "phonehome: {failure}");
+            for line in failure.message.lines() {
+                tell(line);
+            }
             ExitCode::from(failure.code)
         }
     }
@@ -125,13 +137,8 @@ impl Watch {
         } else {
             Base::Builtin
         };
-        let loaded = match &self.signatures {
-            Some(dir) => Catalogue::load(dir, base),
-            None => Catalogue::builtin().map_err(LoadError::Packs),
-        };
-        loaded
-            .map(Arc::new)
-            .map_err(|it| Failure::usage(with_cause(&it)))
+        let loaded = crate::config::catalogue(self.signatures.as_deref(), base);
+        loaded.map_err(|it| Failure::usage(with_cause(&it)))
     }
 }
 

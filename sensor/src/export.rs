@@ -12,16 +12,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use phonehome_signatures::{Catalogue, Category, VendorId};
+use phonehome_signatures::{Catalogue, Category, Directives, VendorId};
 
 use crate::detection::Reach;
-use crate::findings::{Finding, Verdict};
+use crate::findings::waivers::Waivers;
+use crate::findings::{self, Finding, Verdict};
 use crate::frame::LinkType;
 use crate::host::Address;
 use crate::names::Source;
 use crate::time::Timestamp;
 use crate::visibility::Visibility;
 
+pub mod directives;
 pub mod events;
 pub mod http;
 pub mod json;
@@ -58,9 +60,15 @@ pub struct Snapshot {
     pub findings: Vec<Finding>,
     /// Changes of findings by vendor and one of [`CHANGES`].
     pub changes: BTreeMap<(VendorId, &'static str), u64>,
+    /// The directives in force.
+    pub directives: Arc<Directives>,
+    /// The waivers, those that have run out included.
+    pub waivers: Arc<Waivers>,
+    /// What there was no room for among hosts and findings.
+    pub left_out: findings::Counts,
     /// Hosts of the home networks that sent a packet.
     pub hosts_seen: u64,
-    /// What is kept, and what there was no room for.
+    /// How full some collections are.
     pub room: Room,
     /// Addresses with a remembered name.
     pub resolved_addresses: u64,
@@ -115,27 +123,14 @@ impl Snapshot {
     }
 }
 
-/// How full some collections are, and what they left out.
+/// How full some collections are.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Room {
     /// Flows that the tables may hold.
     pub flow_limit: u64,
     /// Bytes of memory that messages in the making take.
     pub buffered_bytes: u64,
-    /// Findings that made room for others.
-    pub findings_evicted: u64,
-    /// What was left out for want of room, by the words of [`REFUSED`].
-    pub refused: [u64; REFUSED.len()],
 }
-
-/// Collections that refuse newcomers when they are full.
-pub const REFUSED: [&str; 5] = [
-    "hosts",
-    "findings",
-    "finding-names",
-    "finding-signatures",
-    "dns-questions",
-];
 
 /// Whether captures are open and packs loaded.
 #[derive(Clone, Debug, Eq, PartialEq)]

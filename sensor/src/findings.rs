@@ -71,11 +71,13 @@ use crate::time::Timestamp;
 
 mod book;
 mod grounds;
+pub mod profile;
 mod record;
 mod rhythm;
 mod roles;
 mod tally;
 mod verdict;
+pub mod waivers;
 mod weight;
 
 pub use book::Book;
@@ -225,7 +227,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             hosts: 250_000,
-            findings: 100_000,
+            findings: 50_000,
             resolutions: 262_144,
         }
     }

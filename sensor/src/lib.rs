@@ -15,6 +15,7 @@
 //! | [`resolved`], [`findings`] | notices | findings: host, vendor, verdict, grounds |
 //! | [`inventory`] | findings | the view of them that other threads read |
 //! | [`export`] | findings and counts | table, JSON, events, metrics, web pages |
+//! | [`config`] | file, environment, flags | what the sensor is to do |
 //! | [`app`], [`cli`] | the command line | the program |
 //!
 //! [`time`], [`host`] and [`reader`] are used by all. Everything up to `worker`, and `resolved` and
@@ -25,6 +26,7 @@ pub mod app;
 pub mod batch;
 pub mod capture;
 pub mod cli;
+pub mod config;
 pub mod decode;
 pub mod detection;
 pub mod export;

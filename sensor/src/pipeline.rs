@@ -12,11 +12,14 @@ use crate::visibility::Visibility;
 use crate::worker::Bounds;
 
 pub mod inline;
+mod loaded;
 mod merge;
 pub mod threads;
 
 #[cfg(test)]
 mod tests;
+
+pub use loaded::{Follower, Loaded};
 
 /// Where frames come from.
 pub trait Source {

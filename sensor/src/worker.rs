@@ -113,6 +113,12 @@ impl Worker {
         }
     }
 
+    /// Matches names against a successor of the catalogue from here on: a signature that both have
+    /// has the same number in both.
+    pub fn set_catalogue(&mut self, successor: Arc<Catalogue>) {
+        self.desk.catalogue = successor;
+    }
+
     /// Works on all items of a batch, and leaves in the batch the flows that are settled by then.
     ///
     /// What they give is handed to `tell` in pieces, in order; it leaves the list empty.

@@ -5,7 +5,7 @@ use std::fs;
 mod sensor;
 
 /// Each command with help, and the name of its file.
-const COMMANDS: [(&[&str], &str); 7] = [
+const COMMANDS: [(&[&str], &str); 13] = [
     (&[], "phonehome"),
     (&["read"], "read"),
     (&["run"], "run"),
@@ -13,6 +13,12 @@ const COMMANDS: [(&[&str], &str); 7] = [
     (&["signatures"], "signatures"),
     (&["signatures", "list"], "signatures-list"),
     (&["signatures", "check"], "signatures-check"),
+    (&["directives"], "directives"),
+    (&["directives", "list"], "directives-list"),
+    (&["directives", "check"], "directives-check"),
+    (&["config"], "config"),
+    (&["config", "check"], "config-check"),
+    (&["config", "print"], "config-print"),
 ];
 
 #[test]

@@ -11,11 +11,11 @@
 //! of a question than is known, and a name that only it knows is still claimed.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use crate::document::{self, FileError, LoadError};
 use crate::matcher::{Matcher, Rule};
-use crate::pack::{self, Entry, Pack, PackError};
+use crate::pack::{self, Entry, Pack};
 use crate::signature::{Example, Signature, SignatureId, Vendor, VendorId};
 
 pub use crate::service::Service;
@@ -79,37 +79,13 @@ pub struct PackInfo {
     pub lookalikes: Vec<Example>,
 }
 
-/// Why packs could not be loaded from a directory.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The directory, or a file in it, cannot be read.
-    #[error("cannot read {}", path.display())]
-    Read {
-        /// What could not be read.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The packs are wrong; shown with one line for each error.
-    #[error("{}", lines(.0))]
-    Packs(Vec<PackError>),
-}
-
-fn lines(errors: &[PackError]) -> String {
-    errors
-        .iter()
-        .map(PackError::to_string)
-        .collect::<Vec<_>>()
-        .join("\n")
-}
-
 impl Catalogue {
     /// The catalogue of the packs that are compiled in.
     ///
     /// # Errors
     ///
     /// All that is wrong in them; a test sees to it that nothing is.
-    pub fn builtin() -> Result<Self, Vec<PackError>> {
+    pub fn builtin() -> Result<Self, Vec<FileError>> {
         Self::from_packs(BUILTIN)
     }
 
@@ -118,7 +94,7 @@ impl Catalogue {
     /// # Errors
     ///
     /// All that is wrong in any of them.
-    pub fn from_packs(packs: &[(&str, &str)]) -> Result<Self, Vec<PackError>> {
+    pub fn from_packs(packs: &[(&str, &str)]) -> Result<Self, Vec<FileError>> {
         Self::compile(read_all(packs)?)
     }
 
@@ -128,26 +104,26 @@ impl Catalogue {
     ///
     /// # Errors
     ///
-    /// [`LoadError::Read`] for the first file that cannot be read, and [`LoadError::Packs`] with
+    /// [`LoadError::Read`] for the first file that cannot be read, and [`LoadError::Wrong`] with
     /// all that is wrong in the packs.
     pub fn load(dir: &Path, base: Base) -> Result<Self, LoadError> {
-        let files = read_files(dir)?;
+        let files = document::read_folder(dir, MAX_PACKS)?;
         let files: Vec<(&str, &str)> = files
             .iter()
             .map(|(file, text)| (file.as_str(), text.as_str()))
             .collect();
-        let mut packs = read_all(&files).map_err(LoadError::Packs)?;
+        let mut packs = read_all(&files).map_err(LoadError::Wrong)?;
         if base == Base::Builtin {
-            let builtin = read_all(BUILTIN).map_err(LoadError::Packs)?;
+            let builtin = read_all(BUILTIN).map_err(LoadError::Wrong)?;
             let own = |pack: &Pack| packs.iter().any(|other| other.id == pack.id);
             let kept: Vec<Pack> = builtin.into_iter().filter(|pack| !own(pack)).collect();
             packs.extend(kept);
         }
-        Self::compile(packs).map_err(LoadError::Packs)
+        Self::compile(packs).map_err(LoadError::Wrong)
     }
 
     /// Puts packs together, each of them right in itself.
-    fn compile(mut packs: Vec<Pack>) -> Result<Self, Vec<PackError>> {
+    fn compile(mut packs: Vec<Pack>) -> Result<Self, Vec<FileError>> {
         packs.sort_by(|a, b| a.id.cmp(&b.id));
         let mut errors = doubles(&packs);
         errors.extend(too_many(&packs));
@@ -263,7 +239,7 @@ impl Catalogue {
     }
 }
 
-fn read_all(packs: &[(&str, &str)]) -> Result<Vec<Pack>, Vec<PackError>> {
+fn read_all(packs: &[(&str, &str)]) -> Result<Vec<Pack>, Vec<FileError>> {
     let mut read = Vec::with_capacity(packs.len());
     let mut errors = Vec::new();
     for (file, text) in packs {
@@ -274,7 +250,7 @@ fn read_all(packs: &[(&str, &str)]) -> Result<Vec<Pack>, Vec<PackError>> {
     }
     if let Some((file, _)) = packs.get(MAX_PACKS) {
         let message = format!("there are more than {MAX_PACKS} packs");
-        errors.push(PackError {
+        errors.push(FileError {
             file: (*file).to_owned(),
             line: 1,
             message,
@@ -288,7 +264,7 @@ fn read_all(packs: &[(&str, &str)]) -> Result<Vec<Pack>, Vec<PackError>> {
 }
 
 /// The pack with which the patterns become too many for a catalogue.
-fn too_many(packs: &[Pack]) -> Option<PackError> {
+fn too_many(packs: &[Pack]) -> Option<FileError> {
     let mut patterns = 0;
     let beyond = packs.iter().find(|pack| {
         let entries = pack.entries.iter();
@@ -298,7 +274,7 @@ fn too_many(packs: &[Pack]) -> Option<PackError> {
         patterns > MAX_PATTERNS
     })?;
     let message = format!("the packs have more than {MAX_PATTERNS} patterns in all; load fewer");
-    Some(PackError {
+    Some(FileError {
         file: beyond.file.clone(),
         line: 1,
         message,
@@ -306,7 +282,7 @@ fn too_many(packs: &[Pack]) -> Option<PackError> {
 }
 
 /// Ids that two packs, or signatures of two packs, have. `packs` are in the order of their ids.
-fn doubles(packs: &[Pack]) -> Vec<PackError> {
+fn doubles(packs: &[Pack]) -> Vec<FileError> {
     let mut errors = Vec::new();
     for pair in packs.windows(2) {
         if let [first, second] = pair
@@ -316,7 +292,7 @@ fn doubles(packs: &[Pack]) -> Vec<PackError> {
                 "pack: {} has the id `{}` too; change one",
                 first.file, first.id
             );
-            errors.push(PackError {
+            errors.push(FileError {
                 file: second.file.clone(),
                 line: 1,
                 message,
@@ -334,7 +310,7 @@ fn doubles(packs: &[Pack]) -> Vec<PackError> {
                     "signature `{}`: {file}:{first} has that id too; change one",
                     signature.id
                 );
-                errors.push(PackError {
+                errors.push(FileError {
                     file: pack.file.clone(),
                     line: *line,
                     message,
@@ -343,56 +319,6 @@ fn doubles(packs: &[Pack]) -> Vec<PackError> {
         }
     }
     errors
-}
-
-/// The names and texts of the packs in a directory, sorted by name.
-fn read_files(dir: &Path) -> Result<Vec<(String, String)>, LoadError> {
-    let wrong = |path: &Path| {
-        let path = path.to_owned();
-        move |source| LoadError::Read { path, source }
-    };
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(dir).map_err(wrong(dir))? {
-        let path = entry.map_err(wrong(dir))?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "toml")
-        {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    // One more than allowed is enough to say that there are too many.
-    paths.truncate(MAX_PACKS + 1);
-    let mut files = Vec::with_capacity(paths.len());
-    for path in paths {
-        let mut octets = Vec::new();
-        // One octet more than allowed tells a file that is too large.
-        let most = pack::MAX_FILE as u64 + 1;
-        let file = std::fs::File::open(&path).map_err(wrong(&path))?;
-        file.take(most)
-            .read_to_end(&mut octets)
-            .map_err(wrong(&path))?;
-        let file = path.display().to_string();
-        if octets.len() > pack::MAX_FILE {
-            // Cut off it may end inside a character; what is wrong is its size.
-            octets.clear();
-            octets.resize(pack::MAX_FILE + 1, b' ');
-        }
-        let text = String::from_utf8(octets).map_err(|error| {
-            let valid = error.utf8_error().valid_up_to();
-            let before = error.as_bytes().get(..valid).unwrap_or_default();
-            let line = before.iter().filter(|&&octet| octet == b'\n').count() + 1;
-            let message = "the file is not UTF-8; save it as UTF-8".to_owned();
-            LoadError::Packs(vec![PackError {
-                file: file.clone(),
-                line,
-                message,
-            }])
-        })?;
-        files.push((file, text));
-    }
-    Ok(files)
 }
 
 /// Orders ids so that `kl-h99` goes before `kl-h100`, and `kl-h90-web` between the two.

@@ -1,22 +1,32 @@
-//! Signature packs of flagged vendors: their format, validator and matcher.
+//! What the sensor looks for and why, as files: signature packs, directives and waivers.
 //!
 //! A pack ([`pack`]) holds what is known of one vendor's names, with sources. A [`Catalogue`] is
-//! made of packs and says which signature, if any, claims a name. The package does no more: it
-//! reads no traffic and judges no host.
+//! made of packs and says which signature, if any, claims a name. A [`Directive`] is a legal
+//! instrument with its dates and with what counts under it; a [`Waiver`] lets a finding stand until
+//! a day. The package does no more: it reads no traffic and judges no host.
 
 pub mod catalogue;
+pub mod day;
+pub mod directive;
+mod document;
 mod matcher;
 mod name;
 pub mod pack;
 pub mod pattern;
 pub mod service;
 pub mod signature;
+pub mod waiver;
 
-pub use catalogue::{Base, Catalogue, LoadError, PackInfo};
+pub use catalogue::{Base, Catalogue, PackInfo};
+pub use day::Day;
+pub use directive::{
+    Authority, Citation, Countable, Directive, Directives, Milestone, Profile, Step,
+};
+pub use document::{FileError, LoadError};
 pub use name::normalise;
-pub use pack::PackError;
 pub use pattern::Pattern;
 pub use service::{PortRange, Service, Transport};
 pub use signature::{
     Category, Confidence, Evidence, Example, Signature, SignatureId, Source, Vendor, VendorId,
 };
+pub use waiver::Waiver;

@@ -8,25 +8,15 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use toml::de::DeTable;
-
+use crate::document::{self, At, FileError, Report, Table, check_id, shown};
 use crate::signature::{Example, Signature, Source};
 
 mod check;
 mod entry;
-mod error;
-mod table;
-
-pub use error::PackError;
 
 pub(crate) use check::{claims, conflicts};
 
 use entry::{Entries, Names};
-use error::{Report, shown};
-use table::{At, Table};
-
-/// Largest pack file in bytes.
-pub const MAX_FILE: usize = 4 << 20;
 /// Most patterns of a pack, with braces expanded.
 pub const MAX_PATTERNS: usize = 100_000;
 /// Most patterns that one text with braces stands for.
@@ -35,8 +25,6 @@ const MAX_EXPANSION: usize = 10_000;
 const MAX_GLOBS: usize = 256;
 /// Most port ranges of a signature.
 const MAX_PORTS: usize = 64;
-/// Longest id in octets.
-const MAX_ID: usize = 64;
 
 /// A pack that holds what the format asks for.
 #[derive(Debug)]
@@ -74,31 +62,10 @@ impl Pack {
     /// # Errors
     ///
     /// All that is wrong, by line.
-    pub(crate) fn read(file: &str, text: &str) -> Result<Self, Vec<PackError>> {
-        let mut report = Report::new(file, text);
-        if text.len() > MAX_FILE {
-            report.wrong_on(
-                1,
-                format!("the file is larger than {MAX_FILE} octets; split it"),
-            );
-            return Err(report.into_errors());
-        }
-        let (document, errors) = DeTable::parse_recoverable(text);
-        for error in &errors {
-            let at = error.span().unwrap_or_default();
-            report.wrong(&at, format!("no TOML: {}", error.message().trim()));
-        }
-        if !errors.is_empty() {
-            // Anything else would be about what the broken line hides.
-            return Err(report.into_errors());
-        }
-        let document = Table::new(document.get_ref(), 0..0, "pack");
-        let pack = read_document(file, &document, &mut report);
-        if report.is_clean() {
-            Ok(pack)
-        } else {
-            Err(report.into_errors())
-        }
+    pub(crate) fn read(file: &str, text: &str) -> Result<Self, Vec<FileError>> {
+        document::read(file, text, "pack", |document, report| {
+            read_document(file, document, report)
+        })
     }
 }
 
@@ -116,7 +83,7 @@ fn read_document(file: &str, document: &Table<'_>, report: &mut Report<'_>) -> P
     document.only(KEYS, report);
     let id = document.text("id", "write `id = \"vendor\"`", report);
     if let Some(id) = &id {
-        check_id(id, document, report);
+        check_id("id", id, document, report);
     }
     let vendor = document.text("vendor", "write the vendor's name for people", report);
     let version = document.text("version", "write `version = \"1.0.0\"`", report);
@@ -171,25 +138,6 @@ fn read_document(file: &str, document: &Table<'_>, report: &mut Report<'_>) -> P
         description: owned(description),
         entries,
         lookalikes: lookalikes.names,
-    }
-}
-
-/// Reports an id that is not made of lower-case letters, digits and single hyphens.
-fn check_id(id: &At<&str>, table: &Table<'_>, report: &mut Report<'_>) {
-    let well_formed = id.value.len() <= MAX_ID
-        && id
-            .value
-            .bytes()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-')
-        && !id.value.split('-').any(str::is_empty);
-    if !well_formed {
-        let message = format!(
-            "{}: `id` is {}; use lower-case letters and digits, with single hyphens between, \
-             at most {MAX_ID}",
-            table.title,
-            shown(id.value)
-        );
-        report.wrong(&id.span, message);
     }
 }
 

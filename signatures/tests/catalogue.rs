@@ -6,13 +6,13 @@
 )]
 
 use phonehome_signatures::{
-    Base, Catalogue, Category, Confidence, Evidence, PackError, Service, normalise,
+    Base, Catalogue, Category, Confidence, Evidence, FileError, Service, normalise,
 };
 
 /// The catalogue that is compiled in.
 fn builtin() -> Catalogue {
     Catalogue::builtin().unwrap_or_else(|errors| {
-        let lines: Vec<String> = errors.iter().map(PackError::to_string).collect();
+        let lines: Vec<String> = errors.iter().map(FileError::to_string).collect();
         panic!("{}", lines.join("\n"))
     })
 }

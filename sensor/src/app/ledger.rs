@@ -4,25 +4,28 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use phonehome_signatures::Catalogue;
+use phonehome_signatures::Directives;
 
+use super::policy::Policy;
 use super::snapshot::{Input, snapshot};
 use crate::detection::{Notice, Sighting, What};
 use crate::export::{Snapshot, events};
+use crate::findings::waivers::Waivers;
 use crate::findings::{Book, Change, Limits};
 use crate::host::HomeNetworks;
 use crate::inventory::Inventory;
-use crate::pipeline::{self, Counts};
+use crate::pipeline::{self, Counts, Follower, Loaded};
 
 /// The one writer of findings.
 pub struct Ledger {
-    catalogue: Arc<Catalogue>,
+    loaded: Follower,
     input: Input,
     book: Book,
     home: HomeNetworks,
     changes: Vec<Change>,
     events: Option<Events>,
     counts: Counts,
+    policy: Arc<Policy>,
     shared: Option<Arc<Shared>>,
     stop: Box<dyn Fn() -> bool>,
 }
@@ -33,6 +36,7 @@ pub struct Shared {
     inventory: Inventory,
     /// Everything but the findings.
     view: ArcSwap<Snapshot>,
+    policy: Arc<Policy>,
 }
 
 struct Events {
@@ -44,16 +48,18 @@ struct Events {
 impl Ledger {
     /// An empty ledger for an input.
     #[must_use]
-    pub fn new(catalogue: Arc<Catalogue>, home: HomeNetworks, input: Input) -> Self {
-        let book = Book::new(Arc::clone(&catalogue), home.clone(), Limits::default());
+    pub fn new(loaded: Arc<Loaded>, home: HomeNetworks, limits: Limits, input: Input) -> Self {
+        let loaded = Follower::new(loaded);
+        let book = Book::new(Arc::clone(loaded.catalogue()), home.clone(), limits);
         Self {
-            catalogue,
+            loaded,
             input,
             book,
             home,
             changes: Vec::new(),
             events: None,
             counts: Counts::default(),
+            policy: Arc::default(),
             shared: None,
             stop: Box::new(|| false),
         }
@@ -79,6 +85,7 @@ impl Ledger {
         let shared = Arc::new(Shared {
             inventory: Inventory::default(),
             view,
+            policy: Arc::clone(&self.policy),
         });
         self.shared = Some(Arc::clone(&shared));
         shared
@@ -87,10 +94,20 @@ impl Ledger {
     /// A copy of all that is shown.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot {
+        self.policy.applied_to(Snapshot {
             findings: self.book.findings(),
             ..self.without_findings()
-        }
+        })
+    }
+
+    /// Puts directives in force, instead of those that were.
+    pub fn set_directives(&self, directives: Directives) {
+        self.policy.set_directives(directives);
+    }
+
+    /// Puts waivers in force, instead of those that were.
+    pub fn set_waivers(&self, waivers: Waivers) {
+        self.policy.set_waivers(waivers);
     }
 
     /// Ends the events.
@@ -110,7 +127,12 @@ impl Ledger {
     }
 
     fn without_findings(&self) -> Snapshot {
-        snapshot(&self.catalogue, &self.input, &self.counts, &self.book)
+        snapshot(
+            self.loaded.catalogue(),
+            &self.input,
+            &self.counts,
+            &self.book,
+        )
     }
 
     /// Writes an event for a sighting of a home host.
@@ -119,7 +141,7 @@ impl Ledger {
             && self.home.contains(sighting.observation.client().address)
         {
             let started = sighting.observation.at;
-            let catalogue = &self.catalogue;
+            let catalogue = self.loaded.catalogue();
             events.write(|line| events::write_sighting(line, catalogue, sighting, started));
         }
     }
@@ -132,8 +154,15 @@ impl Ledger {
             let Some(finding) = self.book.finding(change.host, change.vendor) else {
                 continue;
             };
-            let (catalogue, kind) = (&self.catalogue, change.kind.as_str());
+            let (catalogue, kind) = (self.loaded.catalogue(), change.kind.as_str());
             events.write(|line| events::write_change(line, catalogue, change.at, kind, &finding));
+        }
+    }
+
+    /// Takes up a catalogue that has replaced the one in use.
+    fn renew(&mut self) {
+        if let Some(successor) = self.loaded.changed() {
+            self.book.set_catalogue(Arc::clone(successor));
         }
     }
 
@@ -156,6 +185,7 @@ impl Ledger {
 
 impl pipeline::Ledger for Ledger {
     fn take(&mut self, notice: &Notice) {
+        self.renew();
         if let What::Sighting(sighting) = &notice.what {
             self.tell_sighting(sighting);
         }
@@ -169,6 +199,7 @@ impl pipeline::Ledger for Ledger {
     }
 
     fn count(&mut self, counts: &Counts) {
+        self.renew();
         self.counts = counts.clone();
         self.publish();
     }
@@ -183,10 +214,20 @@ impl Shared {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let view = Snapshot::clone(&self.view.load());
-        Snapshot {
+        self.policy.applied_to(Snapshot {
             findings: self.inventory.findings(),
             ..view
-        }
+        })
+    }
+
+    /// Puts directives in force, instead of those that were; the next snapshot goes by them.
+    pub fn set_directives(&self, directives: Directives) {
+        self.policy.set_directives(directives);
+    }
+
+    /// Puts waivers in force, instead of those that were; the next snapshot goes by them.
+    pub fn set_waivers(&self, waivers: Waivers) {
+        self.policy.set_waivers(waivers);
     }
 }
 

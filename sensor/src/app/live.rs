@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+pub use crate::capture::live::Settings;
 use crate::capture::live::{Heard, Live, OpenError};
 use crate::frame::Run;
 use crate::pipeline::{InputState, Next, Pace, Source};
@@ -21,9 +22,9 @@ impl LiveSource {
     /// # Errors
     ///
     /// When there is no such interface, or it may not be listened on.
-    pub fn open(interfaces: &[String]) -> Result<Self, OpenError> {
+    pub fn open(interfaces: &[String], settings: Settings) -> Result<Self, OpenError> {
         Ok(Self {
-            live: Live::open(interfaces)?,
+            live: Live::open(interfaces, settings)?,
             names: interfaces.to_vec(),
             heard: 0,
             spoken: vec![None; interfaces.len()],

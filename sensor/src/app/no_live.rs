@@ -6,6 +6,13 @@ use crate::pipeline::{Next, Source};
 /// Interfaces that are listened on; there are none in this build.
 pub enum LiveSource {}
 
+/// How interfaces are listened on, elsewhere.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Settings {
+    /// Octets of the ring of each interface in the kernel.
+    pub ring_octets: u64,
+}
+
 /// Why interfaces cannot be listened on.
 #[derive(Debug, thiserror::Error)]
 #[error("this build reads capture files only: it was made without the feature \"capture\"")]
@@ -17,7 +24,7 @@ impl LiveSource {
     /// # Errors
     ///
     /// Always.
-    pub const fn open(_interfaces: &[String]) -> Result<Self, NoCapture> {
+    pub const fn open(_interfaces: &[String], _settings: Settings) -> Result<Self, NoCapture> {
         Err(NoCapture)
     }
 }

@@ -81,27 +81,16 @@ pub(super) fn snapshot(
             .iter()
             .map(|(it, count)| ((it.0, it.1.as_str()), *count))
             .collect(),
+        directives: Arc::default(),
+        waivers: Arc::default(),
+        left_out: book.counts(),
         hosts_seen: book.alive() as u64,
-        room: room(counts, book),
+        room: Room {
+            flow_limit: counts.flow_limit,
+            buffered_bytes: counts.unfinished_octets,
+        },
         resolved_addresses: book.resolved().len() as u64,
         resolved_evicted: book.resolved().evicted(),
-    }
-}
-
-/// What is kept, and what there was no room for.
-fn room(counts: &Counts, book: &Book) -> Room {
-    let left_out = book.counts();
-    Room {
-        flow_limit: counts.flow_limit,
-        buffered_bytes: counts.unfinished_octets,
-        findings_evicted: left_out.findings_evicted,
-        refused: [
-            left_out.hosts_refused,
-            left_out.findings_refused,
-            left_out.names_over,
-            left_out.signatures_over,
-            counts.visibility.questions_refused,
-        ],
     }
 }
 

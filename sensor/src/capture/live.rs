@@ -23,6 +23,21 @@ pub struct Live {
     turn: usize,
 }
 
+/// How interfaces are listened on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Settings {
+    /// Octets of the ring of each interface in the kernel, at most 2^31 - 1.
+    pub ring_octets: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            ring_octets: 64 << 20,
+        }
+    }
+}
+
 /// What was heard.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Heard {
@@ -72,8 +87,9 @@ impl Live {
     /// # Errors
     ///
     /// [`OpenError`] when there is no such interface, or it may not be listened on.
-    pub fn open(interfaces: &[String]) -> Result<Self, OpenError> {
-        let ports: Result<_, _> = interfaces.iter().map(|it| Port::open(it)).collect();
+    pub fn open(interfaces: &[String], settings: Settings) -> Result<Self, OpenError> {
+        let ports = interfaces.iter().map(|it| Port::open(it, settings));
+        let ports: Result<_, _> = ports.collect();
         Ok(Self {
             ports: ports?,
             turn: 0,
@@ -159,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_missing_interface_is_named_with_those_that_are_there() {
-        let Err(error) = Live::open(&["no-such-if0".to_owned()]) else {
+        let Err(error) = Live::open(&["no-such-if0".to_owned()], Settings::default()) else {
             panic!("it was opened");
         };
         let text = error.to_string();

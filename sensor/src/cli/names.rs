@@ -10,11 +10,11 @@ use clap::Args;
 use phonehome_signatures::Catalogue;
 
 use super::{Ended, Failure, Work};
-use crate::app::{self, Reading};
+use crate::app::{self, Reading, Threads};
 use crate::detection::{Notice, What};
 use crate::export::json::write_observation;
 use crate::names::Observation;
-use crate::pipeline::{Counts, Ledger};
+use crate::pipeline::{Counts, Ledger, Loaded};
 use crate::time::Timestamp;
 use crate::worker::Report;
 
@@ -30,13 +30,16 @@ pub(super) struct Options {
 
 pub(super) fn main(options: &Options) -> Ended {
     let mut lines = Lines::new(std::io::stdout().lock());
+    let (threads, sizes) = Threads::for_workers(options.work.workers);
     let reading = Reading {
         files: &options.files,
-        workers: options.work.workers,
+        threads,
+        sizes,
         report: Report::AllNames,
         progress: false,
     };
-    let damaged = app::read(&reading, &Arc::new(Catalogue::default()), &mut lines);
+    let none = Arc::new(Loaded::new(Arc::new(Catalogue::default())));
+    let damaged = app::read(&reading, &none, &mut lines);
     let damages = damaged.map_err(Failure::caused)?;
     match lines.finish() {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::failed(

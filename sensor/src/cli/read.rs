@@ -4,15 +4,18 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 
+use super::duties;
 use super::{Ended, FOUND, FailOn, Failure, Watch, Work, stdout_takes_colour};
 use crate::app::ledger::Ledger;
 use crate::app::snapshot::Input;
-use crate::app::{self, Reading};
+use crate::app::{self, Reading, Threads};
 use crate::export::{json, metrics, table};
-use crate::findings::Verdict;
+use crate::findings::{Limits, Verdict};
+use crate::pipeline::Loaded;
 use crate::worker::Report;
 
 /// Options of `phonehome read`.
@@ -36,23 +39,36 @@ pub(super) struct Options {
     #[command(flatten)]
     watch: Watch,
     #[command(flatten)]
+    duties: duties::Options,
+    #[command(flatten)]
     work: Work,
 }
 
 pub(super) fn main(options: &Options) -> Ended {
     let catalogue = options.watch.catalogue()?;
+    let duties = options.duties.read(&catalogue)?;
+    let loaded = Arc::new(Loaded::new(catalogue));
+    let (threads, sizes) = Threads::for_workers(options.work.workers);
     let reading = Reading {
         files: &options.files,
-        workers: options.work.workers,
+        threads,
+        sizes,
         report: Report::Findings,
         progress: true,
     };
-    let input = Input::files(&options.files, reading.sizes());
-    let mut ledger = Ledger::new(catalogue.clone(), options.watch.home(), input);
+    let input = Input::files(&options.files, sizes);
+    let mut ledger = Ledger::new(
+        Arc::clone(&loaded),
+        options.watch.home(),
+        Limits::default(),
+        input,
+    );
+    ledger.set_directives(duties.directives);
+    ledger.set_waivers(duties.waivers);
     if let Some(path) = &options.events {
         ledger.write_events(Box::new(BufWriter::new(create(path)?)));
     }
-    let damages = app::read(&reading, &catalogue, &mut ledger).map_err(Failure::caused)?;
+    let damages = app::read(&reading, &loaded, &mut ledger).map_err(Failure::caused)?;
     ledger
         .finish()
         .map_err(|it| cannot_write(options.events.as_ref(), &it))?;

@@ -1,74 +1,60 @@
 //! `phonehome run`: the sensor, with its web server.
 
 use std::io::Write;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
-use phonehome_signatures::Catalogue;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::{Ended, Failure, Watch, Work, tell};
+use super::flags::Flags;
+use super::{Ended, Failure, duties, tell, with_cause};
 use crate::app::ledger::Ledger;
-use crate::app::live::LiveSource;
+use crate::app::live::{LiveSource, Settings};
 use crate::app::snapshot::Input;
-use crate::app::{self, Reading};
+use crate::app::{self, Reading, Threads};
+use crate::config::{Config, Frames};
 use crate::export::{http, metrics};
-use crate::pipeline::{MAX_INPUTS, Sizes};
+use crate::pipeline::{Loaded, Sizes};
 use crate::worker::Report;
 
 /// Options of `phonehome run`.
 #[derive(Args, Debug)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Options {
     #[command(flatten)]
-    input: Origin,
-    /// End when the replay has ended, instead of serving until SIGINT or SIGTERM
-    #[arg(long, conflicts_with = "interface")]
-    exit_when_done: bool,
-    /// Write metrics to this file in Prometheus' text format when the sensor ends
-    #[arg(long, value_name = "FILE")]
-    metrics: Option<PathBuf>,
-    /// Address and port to serve on; may be given several times
-    #[arg(
-        long = "web.listen-address",
-        value_name = "ADDRESS",
-        default_value = "127.0.0.1:14663"
-    )]
-    listen: Vec<SocketAddr>,
-    #[command(flatten)]
-    watch: Watch,
-    #[command(flatten)]
-    work: Work,
-}
-
-/// Where frames come from.
-#[derive(Args, Debug)]
-#[group(required = true, multiple = false)]
-struct Origin {
-    /// Listen on this network interface; may be given several times
-    #[arg(long, value_name = "NAME")]
-    interface: Vec<String>,
-    /// Feed these capture files through the sensor's threads, merged by time
-    #[arg(long, value_name = "FILE", num_args = 1..)]
-    replay: Vec<PathBuf>,
+    flags: Flags,
 }
 
 pub(super) fn main(options: &Options) -> Ended {
-    let catalogue = options.watch.catalogue()?;
-    let workers = options.work.workers.unwrap_or(2);
-    let feed = Feed::open(&options.input, workers)?;
+    let effective = options.flags.load()?;
+    let config = &effective.config;
+    let frames = config.frames().ok_or_else(|| Failure::usage(NO_FRAMES))?;
+    for warning in &effective.warnings {
+        tell(format_args!("warning: {warning}"));
+    }
+    let catalogue = config.catalogue();
+    let catalogue = catalogue.map_err(|it| Failure::usage(with_cause(&it)))?;
+    let duties = duties::in_force(config.duties(&catalogue))?;
+    let loaded = Arc::new(Loaded::new(catalogue));
+    let feed = Feed::open(frames, config)?;
     let stop = Arc::new(AtomicBool::new(false));
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(Failure::failed)?;
-    let mut ledger = Ledger::new(catalogue.clone(), options.watch.home(), feed.input());
+    let mut ledger = Ledger::new(
+        Arc::clone(&loaded),
+        config.home(),
+        config.limits(),
+        feed.input(),
+    );
+    ledger.set_directives(duties.directives);
+    ledger.set_waivers(duties.waivers);
     let asked = Arc::clone(&stop);
     ledger.stop_when(move || asked.load(Ordering::Relaxed));
     let shared = ledger.share();
     let state = move || Arc::new(shared.snapshot());
-    let server = http::serve(&options.listen, Arc::new(state)).map_err(Failure::caused)?;
+    let server = http::serve(&config.listen_address, Arc::new(state)).map_err(Failure::caused)?;
     for address in server.local_addresses() {
         tell(format_args!(
             "serving on http://{address}/, metrics on http://{address}/metrics"
@@ -84,19 +70,19 @@ pub(super) fn main(options: &Options) -> Ended {
             }
         })
         .map_err(Failure::failed)?;
-    let code = feed.run(&catalogue, &mut ledger)?;
-    if options.exit_when_done {
+    let code = feed.run(&loaded, &mut ledger)?;
+    if config.exit_when_done {
         handle.close();
     }
     // The thread ends at the first signal, or when the handle is closed.
     let _ = waiter.join();
     server.stop();
-    if let Some(path) = &options.metrics {
+    if let Some(path) = &config.metrics {
         let text = metrics::text(&ledger.snapshot());
         let written = std::fs::File::create(path).and_then(|mut it| it.write_all(text.as_bytes()));
         written.map_err(|it| Failure::failed(format!("cannot write {}: {it}", path.display())))?;
     }
-    Ok(if options.exit_when_done {
+    Ok(if config.exit_when_done {
         code
     } else {
         ExitCode::SUCCESS
@@ -115,61 +101,67 @@ enum Feed<'a> {
 
 impl<'a> Feed<'a> {
     /// Opens the interfaces; files are opened when they are read.
-    fn open(from: &'a Origin, workers: u16) -> Result<Self, Failure> {
-        if from.interface.is_empty() {
-            return Ok(Self::Files(Reading {
-                files: &from.replay,
-                workers: Some(workers),
+    fn open(frames: Frames<'a>, config: &Config) -> Result<Self, Failure> {
+        let sizes = config.sizes();
+        match frames {
+            Frames::Files(files) => Ok(Self::Files(Reading {
+                files,
+                threads: Threads::Own,
+                sizes,
                 report: Report::Findings,
                 progress: false,
-            }));
-        }
-        let names = from.interface.as_slice();
-        for (number, name) in names.iter().enumerate() {
-            if names.iter().take(number).any(|it| it == name) {
-                return Err(Failure::usage(format!("--interface {name} is given twice")));
+            })),
+            Frames::Interfaces(names) => {
+                let source = LiveSource::open(names, settings(config)).map_err(Failure::caused)?;
+                for name in names {
+                    tell(format_args!("listening on {name}"));
+                }
+                Ok(Self::Interfaces {
+                    names,
+                    source,
+                    sizes,
+                })
             }
         }
-        if names.len() > MAX_INPUTS {
-            return Err(Failure::usage(format!(
-                "--interface is given {} times; one sensor listens on {MAX_INPUTS} at most",
-                names.len()
-            )));
-        }
-        let source = LiveSource::open(names).map_err(Failure::caused)?;
-        for name in names {
-            tell(format_args!("listening on {name}"));
-        }
-        let sizes = app::live_sizes(workers);
-        Ok(Self::Interfaces {
-            names,
-            source,
-            sizes,
-        })
     }
 
     /// What is read, for display.
     fn input(&self) -> Input {
         match self {
-            Self::Files(reading) => Input::files(reading.files, reading.sizes()),
+            Self::Files(reading) => Input::files(reading.files, reading.sizes),
             Self::Interfaces { names, sizes, .. } => Input::interfaces(names, *sizes),
         }
     }
 
     /// Takes it through the pipeline, to its end or until a signal.
-    fn run(self, catalogue: &Arc<Catalogue>, ledger: &mut Ledger) -> Ended {
+    fn run(self, loaded: &Arc<Loaded>, ledger: &mut Ledger) -> Ended {
         match self {
             Self::Files(reading) => {
-                let damages = app::read(&reading, catalogue, ledger).map_err(Failure::caused)?;
+                let damages = app::read(&reading, loaded, ledger).map_err(Failure::caused)?;
                 let code = app::report_damages(&damages);
                 tell("the replay has ended; all of it is settled");
                 Ok(code)
             }
             Self::Interfaces { source, sizes, .. } => {
-                app::watch(source, catalogue, sizes, ledger).map_err(Failure::failed)?;
+                app::watch(source, loaded, sizes, ledger).map_err(Failure::failed)?;
                 tell("stopped; all that was captured is settled");
                 Ok(ExitCode::SUCCESS)
             }
         }
     }
 }
+
+/// How interfaces are listened on.
+const fn settings(config: &Config) -> Settings {
+    Settings {
+        ring_octets: config.ring.0,
+    }
+}
+
+/// What is missing if nothing says where frames come from.
+const NO_FRAMES: &str =
+    "nothing to listen on: give --interface NAME, or --replay FILE for captures";
+
+const AFTER_HELP: &str = "\
+Every setting can stand in the file and in the environment too: --limits.hosts is hosts below
+[limits], and PHONEHOME_LIMITS_HOSTS. `phonehome config print` shows those in effect.";

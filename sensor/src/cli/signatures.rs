@@ -46,7 +46,7 @@ fn check(dir: &Path) -> Result<String, Failure> {
     match Catalogue::load(dir, Base::Builtin) {
         Ok(catalogue) => Ok(format!("all packs are right: {}\n", catalogue.version())),
         Err(error @ LoadError::Read { .. }) => Err(Failure::failed(with_cause(&error))),
-        Err(error @ LoadError::Packs(_)) => Err(Failure::usage(error)),
+        Err(error @ LoadError::Wrong(_)) => Err(Failure::usage(error)),
     }
 }
 

@@ -253,6 +253,7 @@ impl Site {
             },
             Route::Findings => document(&json::findings(&snapshot)),
             Route::Visibility => document(&json::visibility(&snapshot)),
+            Route::Directives => document(&json::directives(&snapshot)),
             Route::Signatures => document(&json::signatures(&snapshot)),
             Route::Unknown => Answer::text(404, ""),
         }
@@ -293,12 +294,13 @@ enum Route {
     Ready,
     Findings,
     Visibility,
+    Directives,
     Signatures,
     Unknown,
 }
 
 impl Route {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Page,
         Self::Metrics,
         Self::Hosts,
@@ -306,6 +308,7 @@ impl Route {
         Self::Ready,
         Self::Findings,
         Self::Visibility,
+        Self::Directives,
         Self::Signatures,
         Self::Unknown,
     ];
@@ -319,6 +322,7 @@ impl Route {
             "/-/ready" => Self::Ready,
             "/api/v1/findings" => Self::Findings,
             "/api/v1/visibility" => Self::Visibility,
+            "/api/v1/directives" => Self::Directives,
             "/api/v1/signatures" => Self::Signatures,
             _ => Self::Unknown,
         }
@@ -334,6 +338,7 @@ impl Route {
             Self::Ready => "ready",
             Self::Findings => "findings",
             Self::Visibility => "visibility",
+            Self::Directives => "directives",
             Self::Signatures => "signatures",
             Self::Unknown => "other",
         }
@@ -344,9 +349,12 @@ impl Route {
         match self {
             Self::Hosts | Self::Findings => &[200, 403, 405, 421],
             Self::Ready => &[200, 405, 421, 503],
-            Self::Page | Self::Metrics | Self::Healthy | Self::Visibility | Self::Signatures => {
-                &[200, 405, 421]
-            }
+            Self::Page
+            | Self::Metrics
+            | Self::Healthy
+            | Self::Visibility
+            | Self::Directives
+            | Self::Signatures => &[200, 405, 421],
             Self::Unknown => &[404, 421],
         }
     }

@@ -1,4 +1,5 @@
-//! JSON: a line an observation, and the documents of findings, visibility and signatures.
+//! JSON: a line an observation, and the documents of findings, directives, visibility and
+//! signatures.
 //!
 //! All hold nothing but what the capture says: equal input gives equal octets. Lines are written
 //! by hand because a busy capture gives millions of them; documents go through serde.
@@ -15,8 +16,10 @@ use crate::findings::Finding;
 use crate::names::{Source, Transport};
 use crate::visibility::{MessageResult, Protocol, Unnamed, Visibility};
 
+mod directives;
 mod observation;
 
+pub use directives::directives;
 pub use observation::write_observation;
 
 /// The document of `phonehome read --json` and `/api/v1/findings`.
@@ -162,6 +165,11 @@ struct FindingRow<'a> {
     host: String,
     vendor: VendorRow<'a>,
     verdict: &'static str,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiver: Option<directives::WaiverRow<'a>>,
+    /// The directives in force under which it counts, waived or not.
+    directives: Vec<&'a str>,
     grounds: &'a [String],
     products: &'a [String],
     categories: Vec<&'static str>,
@@ -292,6 +300,13 @@ fn finding<'a>(snapshot: &'a Snapshot, finding: &'a Finding) -> FindingRow<'a> {
             name: snapshot.vendor_name(finding.vendor),
         },
         verdict: verdict_word(finding.verdict),
+        state: snapshot.state(finding).as_str(),
+        waiver: snapshot.waived(finding).map(directives::waiver),
+        directives: snapshot
+            .directives_of(finding)
+            .into_iter()
+            .map(|it| it.id.as_str())
+            .collect(),
         grounds: &finding.grounds,
         products: &finding.products,
         categories: finding.categories.iter().map(|it| it.as_str()).collect(),

@@ -14,10 +14,11 @@ use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 
 use self::page::{Page, encode, float};
+use super::directives::State;
 use super::json::{ECH, QUIC_VERSIONS};
 use super::{
-    CHANGES, DATAGRAMS, DECODE_REASONS, LAYERS, PACKETS, REFUSED, SKIPPED, STAGES, Snapshot,
-    UNWRAPPED, VERSION, day_start, link_word, verdict_word,
+    CHANGES, DATAGRAMS, DECODE_REASONS, LAYERS, PACKETS, SKIPPED, STAGES, Snapshot, UNWRAPPED,
+    VERSION, day_start, link_word, verdict_word,
 };
 use crate::detection::Reach;
 use crate::findings::Verdict;
@@ -26,6 +27,7 @@ use crate::names::{Source, Transport};
 use crate::time::Timestamp;
 use crate::visibility::{MessageResult, Protocol, Unnamed};
 
+mod directives;
 pub mod hosts;
 mod page;
 pub mod web;
@@ -49,7 +51,8 @@ pub fn text(snapshot: &Snapshot) -> String {
     visibility(&mut page, snapshot);
     detection(&mut page, snapshot);
     findings(&mut page, snapshot);
-    room(&mut page, snapshot);
+    directives::directives(&mut page, snapshot);
+    inventory(&mut page, snapshot);
     signatures(&mut page, snapshot);
     page.into_text()
 }
@@ -297,6 +300,12 @@ fn visibility(page: &mut Page, snapshot: &Snapshot) {
             }),
     );
     page.counter(
+        "phonehome_dns_questions_refused_total",
+        "Claimed questions that were not kept until their answer, as too many waited.",
+        [],
+        [([], seen.questions_refused)],
+    );
+    page.counter(
         "phonehome_observations_total",
         "Observations made.",
         ["source"],
@@ -436,6 +445,7 @@ fn active_hosts(page: &mut Page, snapshot: &Snapshot) {
 }
 
 fn findings(page: &mut Page, snapshot: &Snapshot) {
+    directives::states(page, snapshot);
     let verdicts = OPEN_VERDICTS.map(verdict_word);
     page.count(
         "phonehome_open_findings",
@@ -443,10 +453,9 @@ fn findings(page: &mut Page, snapshot: &Snapshot) {
         ["vendor", "verdict"],
         vendors_and(snapshot, verdicts).chain(
             snapshot
-                .findings
-                .iter()
-                .filter(|it| it.verdict != Verdict::None)
-                .map(|it| ([snapshot.vendor_id(it.vendor), verdict_word(it.verdict)], 1)),
+                .stated()
+                .filter(|(_, state)| *state == State::Active)
+                .map(|(it, _)| ([snapshot.vendor_id(it.vendor), verdict_word(it.verdict)], 1)),
         ),
     );
     page.counter(
@@ -462,21 +471,24 @@ fn findings(page: &mut Page, snapshot: &Snapshot) {
     );
 }
 
-fn room(page: &mut Page, snapshot: &Snapshot) {
+fn inventory(page: &mut Page, snapshot: &Snapshot) {
+    let left_out = &snapshot.left_out;
+    page.counter(
+        "phonehome_inventory_refused_total",
+        "Times that something was not taken in for want of room.",
+        ["what"],
+        [
+            (["host"], left_out.hosts_refused),
+            (["finding"], left_out.findings_refused),
+            (["finding-name"], left_out.names_over),
+            (["finding-signature"], left_out.signatures_over),
+        ],
+    );
     page.counter(
         "phonehome_findings_evicted_total",
         "Findings of hosts that may not exist, dropped because there were too many.",
         [],
-        [([], snapshot.room.findings_evicted)],
-    );
-    page.counter(
-        "phonehome_refused_total",
-        "Newcomers left out because a collection was full.",
-        ["collection"],
-        REFUSED
-            .into_iter()
-            .zip(snapshot.room.refused)
-            .map(|(it, count)| ([it], count)),
+        [([], left_out.findings_evicted)],
     );
 }
 

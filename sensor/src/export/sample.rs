@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use phonehome_signatures::{Catalogue, Category, VendorId};
+use phonehome_signatures::{Catalogue, Category, Directives, VendorId, Waiver};
 
 use super::{Capture, Decode, Mode, Pipeline, Ready, Room, Sightings, Snapshot, Worker};
 use crate::detection::Reach;
+use crate::findings::waivers::Waivers;
 use crate::findings::{Finding, Verdict};
 use crate::frame::LinkType;
 use crate::host::Address;
@@ -99,8 +100,6 @@ pub(super) fn snapshot() -> Snapshot {
     snapshot.room = Room {
         flow_limit: 1_000_000,
         buffered_bytes: 4_321,
-        findings_evicted: 2,
-        refused: [1, 0, 5, 0, 3],
     };
     snapshot.resolved_addresses = 77;
     snapshot
@@ -118,11 +117,42 @@ pub(super) fn empty() -> Snapshot {
         sightings: Sightings::default(),
         findings: Vec::new(),
         changes: BTreeMap::new(),
+        directives: directives(),
+        waivers: waivers(),
+        left_out: Default::default(),
         hosts_seen: 0,
         room: Room::default(),
         resolved_addresses: 0,
         resolved_evicted: 0,
     }
+}
+
+/// Two directives about one of the vendors, which count differently.
+fn directives() -> Arc<Directives> {
+    static DIRECTIVES: LazyLock<Arc<Directives>> = LazyLock::new(|| {
+        let ids = ["us-bod-17-01", "us-ndaa-1634"];
+        Arc::new(Directives::builtin().unwrap().choose(&ids).unwrap())
+    });
+    Arc::clone(&DIRECTIVES)
+}
+
+/// A waiver that holds on the day of the snapshot, and one that ran out two days before.
+fn waivers() -> Arc<Waivers> {
+    let waiver = |hosts: &str, until: &str, reason: &str| Waiver {
+        hosts: hosts.parse().unwrap(),
+        vendor: "kaspersky".to_owned(),
+        until: until.parse().unwrap(),
+        reason: reason.to_owned(),
+        by: "J. Doe".to_owned(),
+    };
+    Arc::new(Waivers::new(vec![
+        waiver(
+            "2001:db8:aaaa::/48",
+            "2017-10-31",
+            "a laboratory for malware",
+        ),
+        waiver("10.1.20.117/32", "2017-09-30", "to be replaced in summer"),
+    ]))
 }
 
 fn visibility() -> Visibility {

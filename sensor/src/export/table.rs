@@ -1,7 +1,7 @@
 //! What `phonehome read` prints for people.
 //!
-//! A headline, the findings with their grounds, what the verdicts mean, the hosts that only browse, and what could not be
-//! seen. The last part is always there: "none found" means nothing without it. Lines are at most
+//! A headline, the findings with their grounds, what the verdicts mean, the hosts that only browse, what counts under the
+//! directives in force, and what could not be seen. The last part is always there: "none found" means nothing without it. Lines are at most
 //! [`WIDTH`] columns wide; text is broken between words, and columns are cut rather than broken.
 
 use std::collections::BTreeSet;
@@ -11,6 +11,7 @@ use super::{Snapshot, human_count, human_octets, is_flagged, iso_seconds, verdic
 use crate::findings::{Finding, Verdict};
 use crate::host::Address;
 
+mod directives;
 pub(super) mod unseen;
 
 /// Whether the text may hold colours.
@@ -66,6 +67,7 @@ pub fn text(snapshot: &Snapshot, style: Style) -> String {
     if !browsing.is_empty() {
         only_browsing(&mut text, snapshot, &browsing, style);
     }
+    directives::write(&mut text, snapshot, style);
     unseen::write(&mut text, snapshot, style);
     input(&mut text, snapshot, style);
     text
@@ -193,6 +195,9 @@ fn table(text: &mut String, snapshot: &Snapshot, findings: &[&Finding], style: S
             iso_seconds(finding.first_seen),
             iso_seconds(finding.last_seen)
         );
+        if let Some(line) = directives::waiver(snapshot, finding) {
+            paragraph(text, "    ", "    ", &line);
+        }
         for ground in finding.grounds.iter().take(GROUNDS) {
             paragraph(text, "    - ", "      ", ground);
         }

@@ -75,6 +75,13 @@ impl Book {
         self.touched.len()
     }
 
+    /// Judges by a successor of the catalogue from here on: a signature or vendor that both have has
+    /// the same number in both. What was judged before stays as it is.
+    pub fn set_catalogue(&mut self, successor: Arc<Catalogue>) {
+        self.classes = successor.signatures().iter().map(Class::of).collect();
+        self.catalogue = successor;
+    }
+
     /// The keys of findings that have changed since this was last called, in order.
     pub fn take_touched(&mut self) -> BTreeSet<(VendorId, Address)> {
         std::mem::take(&mut self.touched)

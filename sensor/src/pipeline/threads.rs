@@ -10,10 +10,12 @@ use std::thread;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, bounded, unbounded};
-use phonehome_signatures::Catalogue;
 
 use super::merge::Merge;
-use super::{Counts, InputCounts, Ledger, MAX_INPUTS, Next, Pace, Sizes, Source, WorkerCounts};
+use super::{
+    Counts, Follower, InputCounts, Ledger, Loaded, MAX_INPUTS, Next, Pace, Sizes, Source,
+    WorkerCounts,
+};
 use crate::batch::Batch;
 use crate::decode::DecodeCounts;
 use crate::frame::Run;
@@ -35,7 +37,7 @@ mod shares;
 /// When the system starts no more threads.
 pub fn run(
     source: &mut (dyn Source + Send),
-    catalogue: &Arc<Catalogue>,
+    loaded: &Arc<Loaded>,
     report: Report,
     sizes: Sizes,
     ledger: &mut dyn Ledger,
@@ -60,10 +62,13 @@ pub fn run(
     }
     thread::scope(|scope| {
         for (number, (inbox, back)) in inboxes.into_iter().enumerate() {
-            let worker = Worker::new(Arc::clone(catalogue), report, sizes.bounds(workers));
+            let follower = Follower::new(Arc::clone(loaded));
+            let catalogue = Arc::clone(follower.catalogue());
+            let worker = Worker::new(catalogue, report, sizes.bounds(workers));
             let desk = WorkerDesk {
                 number,
                 worker,
+                follower,
                 inbox,
                 back,
                 news: news.clone(),
@@ -286,6 +291,7 @@ impl Lane {
 struct WorkerDesk {
     number: usize,
     worker: Worker,
+    follower: Follower,
     inbox: Receiver<ToWorker>,
     back: Sender<Batch>,
     news: Sender<News>,
@@ -295,6 +301,9 @@ impl WorkerDesk {
     fn work(mut self) {
         let mut packets = Shares::default();
         while let Ok(message) = self.inbox.recv() {
+            if let Some(successor) = self.follower.changed() {
+                self.worker.set_catalogue(Arc::clone(successor));
+            }
             let (number, news) = (self.number, &self.news);
             let mut tell = |told: &mut Vec<Told>| {
                 if !told.is_empty() {

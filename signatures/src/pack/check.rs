@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::document::{FileError, Report};
 use crate::matcher::{Matcher, Rule};
 use crate::pattern::Pattern;
 use crate::service::PortRange;
 use crate::signature::SignatureId;
 
 use super::entry::Names;
-use super::error::{PackError, Report};
 use super::{Entry, MAX_GLOBS};
 
 /// A pattern of a signature, and where it stands.
@@ -50,10 +50,10 @@ pub(crate) fn claims<'e>(
 }
 
 /// Patterns that claim the same names on the same ports, and fixed parts with too many globs.
-pub(crate) fn conflicts(claims: &[Claim<'_>]) -> Vec<PackError> {
+pub(crate) fn conflicts(claims: &[Claim<'_>]) -> Vec<FileError> {
     let mut claims = claims.to_vec();
     claims.sort_by_key(|claim| claim.rule.pattern);
-    let mut errors: Vec<PackError> = claims
+    let mut errors: Vec<FileError> = claims
         .chunk_by(|a, b| a.rule.pattern == b.rule.pattern)
         .filter_map(clash)
         .map(|(a, b)| {
@@ -67,7 +67,7 @@ pub(crate) fn conflicts(claims: &[Claim<'_>]) -> Vec<PackError> {
                  them to ports of their own",
                 second.id, second.rule.pattern, first.file, first.line, first.id
             );
-            PackError {
+            FileError {
                 file: second.file.to_owned(),
                 line: second.line,
                 message,
@@ -87,7 +87,7 @@ pub(crate) fn conflicts(claims: &[Claim<'_>]) -> Vec<PackError> {
                 "signature `{}`: more than {MAX_GLOBS} globs under `{}`; use `*` for more of them",
                 claim.id, glob.fixed
             );
-            errors.push(PackError {
+            errors.push(FileError {
                 file: claim.file.to_owned(),
                 line: claim.line,
                 message,

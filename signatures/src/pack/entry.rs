@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::document::{Report, Table, check_id, shown};
 use crate::name;
 use crate::pattern::{self, Pattern};
 use crate::service::{PortRange, Service};
 use crate::signature::{Category, Confidence, Evidence, Example, Signature, Source, VendorId};
 
-use super::error::{Report, shown};
-use super::table::Table;
-use super::{Entry, MAX_EXPANSION, MAX_PATTERNS, MAX_PORTS, check_id};
+use super::{Entry, MAX_EXPANSION, MAX_PATTERNS, MAX_PORTS};
 
 /// The keys of a `[[signature]]`.
 const KEYS: &[&str] = &[
@@ -62,7 +61,7 @@ impl Entries {
         let line = report.line(table.span().start);
         let id = table.text("id", "write `id = \"vendor-h01\"`", report);
         if let Some(id) = &id {
-            check_id(id, &table, report);
+            check_id("id", id, &table, report);
             table.title = format!("signature {}", shown(id.value));
             if let Some(first) = self.ids.insert(id.value.to_owned(), line) {
                 let title = &table.title;
@@ -73,27 +72,9 @@ impl Entries {
         table.only(KEYS, report);
         let matches = self.matches(&table, report);
         let enabled = table.flag("enabled", true, report);
-        let category = word(
-            &table,
-            "category",
-            Category::ALL,
-            Category::from_word,
-            report,
-        );
-        let evidence = word(
-            &table,
-            "evidence",
-            Evidence::ALL,
-            Evidence::from_word,
-            report,
-        );
-        let confidence = word(
-            &table,
-            "confidence",
-            Confidence::ALL,
-            Confidence::from_word,
-            report,
-        );
+        let category = table.word("category", Category::ALL, report);
+        let evidence = table.word("evidence", Evidence::ALL, report);
+        let confidence = table.word("confidence", Confidence::ALL, report);
         let product = table.optional_text("product", report);
         let sources = self.cited(&table, enabled, report);
         let date = table.text(
@@ -267,30 +248,6 @@ fn example(text: &str) -> Result<Example, String> {
         name: name.into_owned(),
         service,
     })
-}
-
-/// One of the words of an enum.
-fn word<T: Copy + std::fmt::Display>(
-    table: &Table<'_>,
-    key: &str,
-    all: &[T],
-    from_word: fn(&str) -> Option<T>,
-    report: &mut Report<'_>,
-) -> Option<T> {
-    let words = || {
-        let words: Vec<String> = all.iter().map(T::to_string).collect();
-        format!("write one of {}", words.join(", "))
-    };
-    let text = table.text(key, &words(), report)?;
-    let value = from_word(text.value);
-    if value.is_none() {
-        let (title, found) = (&table.title, shown(text.value));
-        report.wrong(
-            &text.span,
-            format!("{title}: `{key}` is {found}; {}", words()),
-        );
-    }
-    value
 }
 
 /// The port ranges of a key; none if it is absent.

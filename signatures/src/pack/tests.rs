@@ -1,4 +1,5 @@
 use super::*;
+use crate::document::MAX_FILE;
 
 /// A pack in which nothing is wrong; tests change a piece of it.
 const RIGHT: &str = r#"id = "vendor"

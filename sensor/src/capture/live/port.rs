@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use pcap::{Active, Capture, Device, Packet, Precision, Stat};
 
-use super::{HOLD_MILLIS, OpenError, State, Why};
+use super::{HOLD_MILLIS, OpenError, Settings, State, Why};
 use crate::frame::{Frame, LinkType, Run};
 use crate::time::Timestamp;
 
 /// An interface, open or to be opened again.
 pub(super) struct Port {
     name: String,
+    settings: Settings,
     handle: Option<Capture<Active>>,
     state: State,
     /// What the handle counted when it was last asked.
@@ -32,9 +33,10 @@ struct Counted {
 
 impl Port {
     /// Opens an interface; gives one to be opened later if it is down.
-    pub(super) fn open(name: &str) -> Result<Self, OpenError> {
+    pub(super) fn open(name: &str, settings: Settings) -> Result<Self, OpenError> {
         let mut port = Self {
             name: name.to_owned(),
+            settings,
             handle: None,
             state: State::default(),
             counted: Counted::default(),
@@ -93,7 +95,7 @@ impl Port {
     }
 
     fn try_open(&mut self) -> Result<(), Why> {
-        let handle = open(&self.name).map_err(|it| reason(&self.name, it))?;
+        let handle = open(&self.name, self.settings).map_err(|it| reason(&self.name, it))?;
         self.state.link = Some(link_type(handle.get_datalink().0));
         self.state.down = no_link(&self.name);
         self.handle = Some(handle);
@@ -130,13 +132,13 @@ impl Counted {
     }
 }
 
-fn open(name: &str) -> Result<Capture<Active>, pcap::Error> {
+fn open(name: &str, settings: Settings) -> Result<Capture<Active>, pcap::Error> {
     Capture::from_device(name)?
         // libpcap warns that all interfaces together cannot be promiscuous, and a warning is an
         // error here.
         .promisc(name != ALL_INTERFACES)
         .snaplen(SNAPLEN)
-        .buffer_size(RING_OCTETS)
+        .buffer_size(i32::try_from(settings.ring_octets).unwrap_or(i32::MAX))
         .timeout(HOLD_MILLIS.into())
         .precision(Precision::Nano)
         .open()?
@@ -214,9 +216,6 @@ const RUN_FRAMES: usize = 256;
 
 /// Octets kept of a frame. Names sit in the first packets, but offloading makes long frames of them.
 const SNAPLEN: i32 = 65_535;
-
-/// Size of an interface's ring. The library's own choice of 2 MiB lasts 16 ms at 1 Gbit/s.
-const RING_OCTETS: i32 = 64 << 20;
 
 /// How often an interface is looked at. Counts of 32 bits do not wrap twice in that time.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);

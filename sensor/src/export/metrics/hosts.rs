@@ -59,7 +59,10 @@ pub fn text(snapshot: &Snapshot) -> String {
     );
     let with_verdict: Vec<String> = rows
         .iter()
-        .map(|(labels, it)| format!("{labels},verdict=\"{}\"", verdict_word(it.verdict)))
+        .map(|(labels, it)| {
+            let (verdict, state) = (verdict_word(it.verdict), snapshot.state(it).as_str());
+            format!("{labels},verdict=\"{verdict}\",state=\"{state}\"")
+        })
         .collect();
     family(
         &mut text,

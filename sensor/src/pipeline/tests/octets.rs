@@ -105,7 +105,8 @@ impl Scene {
         if sizes.workers == 0 {
             inline::run(&mut source, &catalogue(), report, sizes, ledger);
         } else {
-            threads::run(&mut source, &catalogue(), report, sizes, ledger).unwrap();
+            let loaded = Arc::new(Loaded::new(catalogue()));
+            threads::run(&mut source, &loaded, report, sizes, ledger).unwrap();
         }
     }
 

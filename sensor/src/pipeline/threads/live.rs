@@ -117,7 +117,7 @@ mod tests {
     use super::*;
     use crate::detection::Notice;
     use crate::frame::{Frame, LinkType};
-    use crate::pipeline::{Counts, InputState, Ledger, Pace};
+    use crate::pipeline::{Counts, InputState, Ledger, Loaded, Pace};
     use crate::time::Timestamp;
     use crate::worker::Report;
 
@@ -135,15 +135,8 @@ mod tests {
             queue_batches: 1,
             ..Sizes::default()
         };
-        let catalogue = Arc::new(Catalogue::default());
-        run(
-            &mut source,
-            &catalogue,
-            Report::AllNames,
-            sizes,
-            &mut ledger,
-        )
-        .unwrap();
+        let loaded = Arc::new(Loaded::new(Arc::new(Catalogue::default())));
+        run(&mut source, &loaded, Report::AllNames, sizes, &mut ledger).unwrap();
         let counts = ledger.counts;
         let queued: u64 = counts.workers.iter().map(|it| it.queued).sum();
         assert_eq!(queued, 0);

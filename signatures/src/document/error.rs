@@ -1,16 +1,16 @@
-//! What is wrong in a pack, and where.
+//! What is wrong in a file, and where.
 
 use std::fmt;
 use std::ops::Range;
 
-/// Errors kept for one pack; a file with more is wrong in a way that the first ones show.
+/// Errors kept for one file; one with more is wrong in a way that the first ones show.
 const MAX_ERRORS: usize = 200;
 /// Characters of a value that are shown.
 const MAX_SHOWN: usize = 80;
 
-/// Something wrong in a pack. Shown as `FILE:LINE: what is wrong and what would be right`.
+/// Something wrong in a file. Shown as `FILE:LINE: what is wrong and what would be right`.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct PackError {
+pub struct FileError {
     /// The file, as the caller named it.
     pub file: String,
     /// The line, from one.
@@ -19,25 +19,25 @@ pub struct PackError {
     pub message: String,
 }
 
-impl fmt::Display for PackError {
+impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: {}", self.file, self.line, self.message)
     }
 }
 
-impl std::error::Error for PackError {}
+impl std::error::Error for FileError {}
 
-/// The errors of one pack, collected while it is read.
+/// The errors of one file, collected while it is read.
 #[derive(Debug)]
-pub(super) struct Report<'t> {
+pub(crate) struct Report<'t> {
     file: &'t str,
     /// Offset of the first octet of each line but the first.
     lines: Vec<usize>,
-    errors: Vec<PackError>,
+    errors: Vec<FileError>,
 }
 
 impl<'t> Report<'t> {
-    pub(super) fn new(file: &'t str, text: &str) -> Self {
+    pub(crate) fn new(file: &'t str, text: &str) -> Self {
         let lines = text.match_indices('\n').map(|(at, _)| at + 1).collect();
         Self {
             file,
@@ -47,20 +47,20 @@ impl<'t> Report<'t> {
     }
 
     /// The line of an offset, from one.
-    pub(super) fn line(&self, offset: usize) -> usize {
+    pub(crate) fn line(&self, offset: usize) -> usize {
         self.lines.partition_point(|&start| start <= offset) + 1
     }
 
     /// Adds an error at the start of a piece of the text.
-    pub(super) fn wrong(&mut self, at: &Range<usize>, message: impl Into<String>) {
+    pub(crate) fn wrong(&mut self, at: &Range<usize>, message: impl Into<String>) {
         self.wrong_on(self.line(at.start), message);
     }
 
     /// Adds an error on a line.
-    pub(super) fn wrong_on(&mut self, line: usize, message: impl Into<String>) {
+    pub(crate) fn wrong_on(&mut self, line: usize, message: impl Into<String>) {
         if self.errors.len() < MAX_ERRORS {
             let message = message.into();
-            self.errors.push(PackError {
+            self.errors.push(FileError {
                 file: self.file.to_owned(),
                 line,
                 message,
@@ -68,12 +68,12 @@ impl<'t> Report<'t> {
         }
     }
 
-    pub(super) fn is_clean(&self) -> bool {
+    pub(crate) fn is_clean(&self) -> bool {
         self.errors.is_empty()
     }
 
     /// All errors, in the order of their lines.
-    pub(super) fn into_errors(mut self) -> Vec<PackError> {
+    pub(crate) fn into_errors(mut self) -> Vec<FileError> {
         self.errors.sort_by_key(|error| error.line);
         self.errors.dedup();
         self.errors
@@ -81,7 +81,7 @@ impl<'t> Report<'t> {
 }
 
 /// A value as a message shows it: quoted, escaped, cut where it is long.
-pub(super) fn shown(value: &str) -> String {
+pub(crate) fn shown(value: &str) -> String {
     let mut text: String = value
         .chars()
         .take(MAX_SHOWN)

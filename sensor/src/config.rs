@@ -1,0 +1,208 @@
+//! The configuration of `phonehome run`: what the file, the environment and the flags say together.
+//!
+//! [`KEYS`] is the one table of keys. From it come the fields of [`Config`], the keys of the file,
+//! the flags, the environment variables, the help text, the sample file and what
+//! `phonehome config print` writes. To add a key is to add an entry to it.
+//!
+//! In come the layers: a flag goes before the environment, that before the file, and the file before
+//! the default. Out comes a [`Effective`] configuration, or everything that is wrong in any layer,
+//! each with its place and with what would be right. Nothing is opened here but the file itself.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use phonehome_signatures::directive::MAX_CHOSEN;
+use phonehome_signatures::{Base, Catalogue, LoadError};
+
+use crate::findings::Limits;
+use crate::host::{DEFAULT_HOME, HomeNetworks};
+use crate::intake::MAX_WORKERS;
+use crate::pipeline::{MAX_INPUTS, Sizes};
+
+mod document;
+mod duties;
+mod file;
+mod key;
+mod layers;
+mod nearest;
+mod rules;
+mod value;
+mod wrong;
+
+pub use document::{effective, sample};
+pub use duties::{Duties, DutyError, Places};
+pub use key::{Change, Key};
+pub use layers::{Effective, Layers};
+pub use rules::Frames;
+pub use value::{Field, Octets, Plural};
+pub use wrong::{Origin, Wrong, Wrongs};
+
+/// Writes [`Config`], its defaults and [`KEYS`] from one list. An entry reads
+///
+/// ```text
+/// /// What it is, in one sentence; with its unit.
+/// field: Type = default => "section.name", "VALUE", Change, range;
+/// ```
+///
+/// where `VALUE` stands for a value in help, `Change` says when a new value takes effect, and the
+/// range is that of the value in its smallest unit, or of the number of entries of a list.
+macro_rules! keys {
+    ($($(#[doc = $doc:literal])+ $field:ident: $type:ty = $default:expr
+        => $name:literal, $takes:literal, $change:ident, $range:expr;)+) => {
+        /// What the sensor is to do.
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct Config {
+            $($(#[doc = $doc])+ pub $field: $type,)+
+        }
+
+        impl Default for Config {
+            fn default() -> Self {
+                Self { $($field: $default,)+ }
+            }
+        }
+
+        /// All keys, in the order in which the sample file has them.
+        pub const KEYS: &[Key] = &[$(Key {
+            name: $name,
+            off: concat!("no-", $name),
+            doc: &[$($doc),+],
+            takes: $takes,
+            change: Change::$change,
+            range: $range,
+            field: |it| &mut it.$field,
+        },)+];
+    };
+}
+
+keys! {
+    /// Network interfaces to listen on; two for a tap that gives each direction its own.
+    interface: Vec<String> = Vec::new()
+        => "interface", "NAME", AtStart, 0..=MAX_INPUTS as u64;
+    /// Capture files to feed through the sensor's threads instead, merged by time.
+    replay: Vec<PathBuf> = Vec::new()
+        => "replay", "FILE", AtStart, ANY;
+    /// End when the replay has ended, instead of serving until SIGINT or SIGTERM.
+    exit_when_done: bool = false
+        => "exit-when-done", "BOOL", AtStart, ANY;
+    /// Write metrics to this file in Prometheus' text format when the sensor ends.
+    metrics: Option<PathBuf> = None
+        => "metrics", "FILE", AtStart, ANY;
+    /// Worker threads; the output does not depend on it.
+    workers: usize = 2
+        => "workers", "N", AtStart, 1..=MAX_WORKERS as u64;
+    /// Address blocks of the monitored network; only hosts in them can have a finding.
+    home_network: Vec<IpNet> = default_home()
+        => "home-network", "CIDR", AtStart, 1..=1024;
+    /// Folder of signature packs (*.toml); a pack with the id of a built-in one replaces it.
+    signatures: Option<PathBuf> = None
+        => "signatures", "DIR", AtStart, ANY;
+    /// Load the built-in packs too.
+    builtin_signatures: bool = true
+        => "builtin-signatures", "BOOL", AtStart, ANY;
+    /// Directives in force, by id: what counts under each is told and exported.
+    directives: Vec<String> = Vec::new()
+        => "directives", "ID", AtStart, 0..=MAX_CHOSEN as u64;
+    /// Folder of directives of your own (*.toml); one with the id of a built-in one replaces it.
+    directives_folder: Option<PathBuf> = None
+        => "directives-folder", "DIR", AtStart, ANY;
+    /// File of waivers (TOML): findings that may stand until a day.
+    waivers: Option<PathBuf> = None
+        => "waivers", "FILE", AtStart, ANY;
+    /// Ring of each interface in the kernel, on top of the process's own memory.
+    ring: Octets = Octets::mib(64)
+        => "capture.ring", "SIZE", AtStart, 1 << 20..=1 << 30;
+    /// Batches of 256 packets that may wait for one worker; beyond, a live capture drops.
+    queue_batches: usize = 128
+        => "pipeline.queue-batches", "N", AtStart, 1..=4096;
+    /// Flows that all workers together follow; beyond, the one longest silent is ended.
+    flows: usize = Sizes::default().flows
+        => "limits.flows", "N", AtStart, 1_000..=16_000_000;
+    /// Memory for messages in the making, of all flows; beyond, those begun first are given up.
+    unfinished: Octets = Octets::mib(64)
+        => "limits.unfinished", "SIZE", AtStart, 1 << 20..=4 << 30;
+    /// Home hosts known to be alive, and hosts with a role; beyond, newcomers are refused.
+    hosts: usize = Limits::default().hosts
+        => "limits.hosts", "N", AtStart, 1_000..=4_000_000;
+    /// Pairs of a host and a vendor; beyond, the oldest that may be made up, else the newcomer, goes.
+    findings: usize = Limits::default().findings
+        => "limits.findings", "N", AtStart, 100..=1_000_000;
+    /// DNS answers remembered, for each client and in all; beyond, the oldest is forgotten.
+    resolutions: usize = Limits::default().resolutions
+        => "limits.resolutions", "N", AtStart, 1_000..=4_000_000;
+    /// Addresses and ports to serve on. What is served tells which hosts have what.
+    listen_address: Vec<SocketAddr> = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, PORT))]
+        => "web.listen-address", "ADDRESS", AtStart, 1..=16;
+}
+
+impl Config {
+    /// Sizes of the pipeline.
+    #[must_use]
+    pub fn sizes(&self) -> Sizes {
+        Sizes {
+            workers: self.workers,
+            flows: self.flows,
+            unfinished_octets: usize::try_from(self.unfinished.0).unwrap_or(usize::MAX),
+            queue_batches: self.queue_batches,
+            ..Sizes::default()
+        }
+    }
+
+    /// Bounds of the book of findings.
+    #[must_use]
+    pub const fn limits(&self) -> Limits {
+        Limits {
+            hosts: self.hosts,
+            findings: self.findings,
+            resolutions: self.resolutions,
+        }
+    }
+
+    /// The monitored network.
+    #[must_use]
+    pub fn home(&self) -> HomeNetworks {
+        HomeNetworks::new(self.home_network.iter().copied())
+    }
+
+    /// Reads and compiles the packs.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be read, or all that is wrong in the packs.
+    pub fn catalogue(&self) -> Result<Arc<Catalogue>, LoadError> {
+        let base = if self.builtin_signatures {
+            Base::Builtin
+        } else {
+            Base::Empty
+        };
+        catalogue(self.signatures.as_deref(), base)
+    }
+}
+
+/// Reads and compiles the packs of a folder, if there is one, on top of others.
+///
+/// # Errors
+///
+/// What cannot be read, or all that is wrong in the packs.
+pub fn catalogue(dir: Option<&Path>, base: Base) -> Result<Arc<Catalogue>, LoadError> {
+    let loaded = match dir {
+        Some(dir) => Catalogue::load(dir, base),
+        None => Catalogue::builtin().map_err(LoadError::Wrong),
+    };
+    loaded.map(Arc::new)
+}
+
+fn default_home() -> Vec<IpNet> {
+    let blocks = DEFAULT_HOME.iter();
+    blocks.filter_map(|it| it.parse().ok()).collect()
+}
+
+/// Port of the web server.
+const PORT: u16 = 14663;
+
+/// Range of values that have none.
+const ANY: std::ops::RangeInclusive<u64> = 0..=u64::MAX;
+
+#[cfg(test)]
+mod tests;
