@@ -140,10 +140,13 @@ keys! {
     /// Flows that all workers together follow; beyond, the one longest silent is ended.
     flows: usize = Sizes::default().flows
         => "limits.flows", "N", AtStart, 1_000..=16_000_000;
+    /// Memory for messages in the making, of all flows; beyond, those begun first are given up.
+    unfinished: Octets = Octets::mib(64)
+        => "limits.unfinished", "SIZE", AtStart, 1 << 20..=4 << 30;
     /// Home hosts known to be alive, and hosts with a role; beyond, newcomers are refused.
     hosts: usize = Limits::default().hosts
         => "limits.hosts", "N", AtStart, 1_000..=4_000_000;
-    /// Pairs of a host and a vendor; beyond, newcomers are refused.
+    /// Pairs of a host and a vendor; beyond, the oldest that may be made up, else the newcomer, goes.
     findings: usize = Limits::default().findings
         => "limits.findings", "N", AtStart, 100..=1_000_000;
     /// DNS answers remembered, for each client and in all; beyond, the oldest is forgotten.
@@ -194,6 +197,7 @@ impl Config {
         Sizes {
             workers: self.workers,
             flows: self.flows,
+            unfinished_octets: usize::try_from(self.unfinished.0).unwrap_or(usize::MAX),
             queue_batches: self.queue_batches,
             ..Sizes::default()
         }
