@@ -18,6 +18,7 @@ pub mod live;
 #[path = "app/no_live.rs"]
 pub mod live;
 mod policy;
+pub mod reload;
 pub mod snapshot;
 
 /// What to read, and how.

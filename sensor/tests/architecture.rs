@@ -80,6 +80,7 @@ const ARROWS: [(&str, &[&str]); 26] = [
         &[
             "batch",
             "capture",
+            "config",
             "decode",
             "detection",
             "export",
@@ -87,7 +88,9 @@ const ARROWS: [(&str, &[&str]); 26] = [
             "frame",
             "host",
             "inventory",
+            "log",
             "pipeline",
+            "time",
             "worker",
         ],
     ),

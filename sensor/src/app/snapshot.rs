@@ -83,6 +83,7 @@ pub(super) fn snapshot(
             .collect(),
         directives: Arc::default(),
         waivers: Arc::default(),
+        own: None,
         left_out: book.counts(),
         hosts_seen: book.hosts().alive as u64,
         resolved_addresses: book.resolved().len() as u64,

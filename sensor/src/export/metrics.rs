@@ -29,6 +29,7 @@ use crate::visibility::{MessageResult, Protocol, Unnamed};
 
 mod directives;
 pub mod hosts;
+mod own;
 mod page;
 pub mod web;
 
@@ -54,6 +55,7 @@ pub fn text(snapshot: &Snapshot) -> String {
     directives::directives(&mut page, snapshot);
     inventory(&mut page, snapshot);
     signatures(&mut page, snapshot);
+    own::own(&mut page, snapshot);
     page.into_text()
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use phonehome_signatures::{Catalogue, Category, Directives, VendorId, Waiver};
 
-use super::{Capture, Decode, Mode, Pipeline, Ready, Sightings, Snapshot, Worker};
+use super::{Capture, Decode, Mode, Own, Pipeline, Ready, Reload, Sightings, Snapshot, Worker};
 use crate::detection::Reach;
 use crate::findings::waivers::Waivers;
 use crate::findings::{Finding, Verdict};
@@ -16,6 +16,20 @@ use crate::host::Address;
 use crate::names::{Endpoint, Name, Observation, Source, Transport};
 use crate::time::Timestamp;
 use crate::visibility::{MessageResult, Protocol, Unnamed, Visibility};
+
+/// A running sensor whose newest reload succeeded.
+pub(super) fn own() -> Own {
+    let at = Timestamp::from_secs_nanos(1_506_931_200, 0);
+    Own {
+        reload: Arc::new(Reload {
+            at,
+            succeeded_at: at,
+            errors: Vec::new(),
+            waiting: Vec::new(),
+        }),
+        log_lines_lost: 3,
+    }
+}
 
 /// Two vendors with two signatures each.
 pub(super) fn catalogue() -> Arc<Catalogue> {
@@ -115,6 +129,7 @@ pub(super) fn empty() -> Snapshot {
         changes: BTreeMap::new(),
         directives: directives(),
         waivers: waivers(),
+        own: Some(own()),
         left_out: Default::default(),
         hosts_seen: 0,
         resolved_addresses: 0,
