@@ -145,7 +145,7 @@ fn what_is_broken_keeps_the_old_and_is_seen_in_log_metric_api_and_page() {
 #[test]
 fn what_cannot_change_is_named_and_keeps_its_value() {
     let place = Place::new("");
-    let mut sensor = place.start();
+    let sensor = place.start();
     place.configure("workers = 7\n[limits]\nhosts = 5000\n[log]\nlevel = \"warn\"\n");
     assert_eq!(sensor.post("/-/reload").code, 200);
     let said = "workers = 7 takes effect at the next start; until then it is 2";

@@ -239,7 +239,7 @@ impl<'a> Feed<'a> {
                 })
             }
             Self::Interfaces { source, sizes, .. } => {
-                app::watch(source, loaded, sizes, ledger).map_err(Failure::failed)?;
+                app::watch(vec![source], loaded, sizes, ledger).map_err(Failure::failed)?;
                 tracing::info!("stopped; all that was captured is settled");
                 Ok(ExitCode::SUCCESS)
             }

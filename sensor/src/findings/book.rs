@@ -1,6 +1,6 @@
 //! The book of findings: the one place that takes notices and gives verdicts.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use phonehome_signatures::{Catalogue, Service, SignatureId, VendorId};
 
 use super::grounds::grounds;
-use super::record::{Octets, Record, Side};
+use super::record::{Octets, Over, Record, Side};
 use super::roles::{Hosts, View};
 use super::tally::Tally;
 use super::verdict::Manner;
@@ -35,6 +35,8 @@ pub struct Book {
     resolved: Resolved,
     hosts: Hosts,
     records: HashMap<(Address, VendorId), Record, RandomState>,
+    /// The keys of records that may make room for others, the oldest first; each record once.
+    weak: VecDeque<(Address, VendorId)>,
     counts: Counts,
     tally: Tally,
     /// Findings that have changed since they were last asked for.
@@ -60,6 +62,7 @@ impl Book {
             resolved: Resolved::new(limits.resolutions),
             hosts: Hosts::new(limits.hosts),
             records: HashMap::default(),
+            weak: VecDeque::new(),
             counts: Counts::default(),
             tally: Tally::default(),
             touched: BTreeSet::new(),
@@ -71,6 +74,12 @@ impl Book {
     pub fn set_catalogue(&mut self, successor: Arc<Catalogue>) {
         self.classes = classes(&successor);
         self.catalogue = successor;
+    }
+
+    /// How many findings have changed since [`Book::take_touched`].
+    #[must_use]
+    pub fn touched(&self) -> usize {
+        self.touched.len()
     }
 
     /// Takes other networks to be the monitored ones from here on. Findings of hosts that are no
@@ -117,7 +126,7 @@ impl Book {
             }
             What::Resolver(host) => {
                 if self.home.contains(*host) {
-                    self.hosts.seen(*host);
+                    self.hosts.heard(*host);
                     self.hosts.resolver(*host);
                     self.touch(*host);
                 }
@@ -215,6 +224,12 @@ impl Book {
         }
     }
 
+    /// How many home hosts were seen on the wire.
+    #[must_use]
+    pub fn alive(&self) -> usize {
+        self.hosts.alive()
+    }
+
     /// Sightings counted by vendor.
     #[must_use]
     pub const fn tally(&self) -> &Tally {
@@ -240,7 +255,7 @@ impl Book {
     /// Takes note of who is alive, and of who is asked in DNS.
     fn observation(&mut self, observation: &Observation) {
         if self.is_home(observation.src.address) {
-            self.hosts.seen(observation.src.address);
+            self.hosts.heard(observation.src.address);
         }
         let server = observation.server().address;
         if observation.source == Source::DnsQuery && self.is_home(server) {
@@ -257,14 +272,11 @@ impl Book {
         }
         let class = self.known_class(sighting.signature)?;
         self.tally.sighting(sighting, class);
-        let record = record(
-            &mut self.records,
-            (host, class.vendor),
-            self.limits,
-            &mut self.counts,
-        )?;
-        self.touched.insert((class.vendor, host));
-        if !record.sighting(sighting, class, manner, &mut self.counts) {
+        let record = self.record((host, class.vendor))?;
+        let mut over = Over::default();
+        let may_change = record.sighting(sighting, class, manner, &mut over);
+        self.counts += over;
+        if !may_change {
             return None;
         }
         let moment = Moment {
@@ -304,12 +316,33 @@ impl Book {
         connection: &Connection,
         correlated: &mut Option<Sighting>,
     ) -> Option<Change> {
-        let host = connection.client.address;
-        if self.is_home(host) {
-            self.hosts.seen(host);
+        let (host, server) = (connection.client.address, connection.server.address);
+        let is_ours = self.is_home(host);
+        match connection.reach {
+            Reach::Asked | Reach::Refused | Reach::Attempted => {
+                // Of the packets of a flood, most are done with here.
+                if !is_ours {
+                    return None;
+                }
+                self.hosts.heard(host);
+            }
+            Reach::Connected => {
+                for it in [host, server] {
+                    if self.is_home(it) {
+                        self.hosts.heard(it);
+                    }
+                }
+            }
+            Reach::Transferred => {
+                for it in [host, server] {
+                    if self.is_home(it) {
+                        self.hosts.proven(it);
+                    }
+                }
+            }
         }
-        if connection.reach >= Reach::Connected && self.is_home(connection.server.address) {
-            self.hosts.seen(connection.server.address);
+        if !is_ours {
+            return None;
         }
         match (connection.signature, connection.named) {
             (Some(signature), named) => {
@@ -412,7 +445,9 @@ impl Book {
                 received: connection.received,
                 both_ways: false,
             };
-            record.octets(notice.at, signature, class, octets, &mut self.counts);
+            let mut over = Over::default();
+            record.octets(notice.at, signature, class, octets, &mut over);
+            self.counts += over;
             self.tally.octets(class, octets);
         }
         change
@@ -431,15 +466,12 @@ impl Book {
             return None;
         }
         let class = self.known_class(signature)?;
-        let record = record(
-            &mut self.records,
-            (host, class.vendor),
-            self.limits,
-            &mut self.counts,
-        )?;
+        let record = self.record((host, class.vendor))?;
+        let mut over = Over::default();
+        let may_change = record.octets(notice.at, signature, class, octets, &mut over);
+        self.counts += over;
         self.tally.octets(class, octets);
-        self.touched.insert((class.vendor, host));
-        if !record.octets(notice.at, signature, class, octets, &mut self.counts) {
+        if !may_change {
             return None;
         }
         let moment = Moment {
@@ -478,6 +510,34 @@ impl Book {
             to,
             cause,
         })
+    }
+
+    /// The record of a host and a vendor, which is made if there is room, or can be made room.
+    fn record(&mut self, key: (Address, VendorId)) -> Option<&mut Record> {
+        if !self.records.contains_key(&key) {
+            if self.records.len() >= self.limits.findings && !self.make_room() {
+                self.counts.findings_refused += 1;
+                return None;
+            }
+            self.weak.push_back(key);
+        }
+        self.touched.insert((key.1, key.0));
+        Some(self.records.entry(key).or_default())
+    }
+
+    /// Takes out the oldest record that may as well be of a host that does not exist: it was never
+    /// seen to exchange anything with anyone, nor to come back. `false` if there is none.
+    fn make_room(&mut self) -> bool {
+        while let Some(key) = self.weak.pop_front() {
+            let is_weak = |it: &Record| !it.is_lasting() && !self.hosts.is_proven(key.0);
+            if self.records.get(&key).is_some_and(is_weak) {
+                self.records.remove(&key);
+                self.touched.insert((key.1, key.0));
+                self.counts.findings_evicted += 1;
+                return true;
+            }
+        }
+        false
     }
 
     /// The products that the signatures which bear the verdict name.
@@ -534,20 +594,6 @@ impl Book {
 fn classes(catalogue: &Catalogue) -> Vec<Class> {
     let signatures = (0..).map_while(|it| catalogue.signature(SignatureId(it)));
     signatures.map(Class::of).collect()
-}
-
-/// The record of a host and a vendor, which is made if there is room.
-fn record<'r>(
-    records: &'r mut HashMap<(Address, VendorId), Record, RandomState>,
-    key: (Address, VendorId),
-    limits: Limits,
-    counts: &mut Counts,
-) -> Option<&'r mut Record> {
-    if records.len() >= limits.findings && !records.contains_key(&key) {
-        counts.findings_refused += 1;
-        return None;
-    }
-    Some(records.entry(key).or_default())
 }
 
 fn span(record: &Record, view: View) -> Option<(Timestamp, Timestamp)> {
