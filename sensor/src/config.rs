@@ -10,7 +10,6 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -100,22 +99,22 @@ keys! {
         => "workers", "N", AtStart, 1..=MAX_WORKERS as u64;
     /// Address blocks of the monitored network; only hosts in them can have a finding.
     home_network: Vec<IpNet> = default_home()
-        => "home-network", "CIDR", AtStart, 1..=1024;
+        => "home-network", "CIDR", OnReload, 1..=1024;
     /// Folder of signature packs (*.toml); a pack with the id of a built-in one replaces it.
     signatures: Option<PathBuf> = None
-        => "signatures", "DIR", AtStart, ANY;
+        => "signatures", "DIR", OnReload, ANY;
     /// Load the built-in packs too.
     builtin_signatures: bool = true
-        => "builtin-signatures", "BOOL", AtStart, ANY;
+        => "builtin-signatures", "BOOL", OnReload, ANY;
     /// Directives in force, by id: what counts under each is told and exported.
     directives: Vec<String> = Vec::new()
-        => "directives", "ID", AtStart, 0..=MAX_CHOSEN as u64;
+        => "directives", "ID", OnReload, 0..=MAX_CHOSEN as u64;
     /// Folder of directives of your own (*.toml); one with the id of a built-in one replaces it.
     directives_folder: Option<PathBuf> = None
-        => "directives-folder", "DIR", AtStart, ANY;
+        => "directives-folder", "DIR", OnReload, ANY;
     /// File of waivers (TOML): findings that may stand until a day.
     waivers: Option<PathBuf> = None
-        => "waivers", "FILE", AtStart, ANY;
+        => "waivers", "FILE", OnReload, ANY;
     /// Ring of each interface in the kernel, on top of the process's own memory.
     ring: Octets = Octets::mib(64)
         => "capture.ring", "SIZE", AtStart, 1 << 20..=1 << 30;
@@ -182,9 +181,12 @@ keys! {
     /// without, or not at all.
     seccomp: Wanted = Wanted::Auto
         => "rights.seccomp", "WHEN", AtStart, ANY;
+    /// Reload what can be reloaded when a POST to /-/reload asks for it.
+    enable_lifecycle: bool = false
+        => "web.enable-lifecycle", "BOOL", AtStart, ANY;
     /// Which events are logged: error, warn, info, debug or trace, with all graver ones.
     log_level: Level = Level::Info
-        => "log.level", "LEVEL", AtStart, ANY;
+        => "log.level", "LEVEL", OnReload, ANY;
     /// How events are written: text, json, or auto, which is text but for the journal of systemd.
     log_format: Format = Format::Auto
         => "log.format", "FORMAT", AtStart, ANY;
@@ -238,7 +240,7 @@ impl Config {
     /// # Errors
     ///
     /// What cannot be read, or all that is wrong in the packs.
-    pub fn catalogue(&self) -> Result<Arc<Catalogue>, LoadError> {
+    pub fn catalogue(&self) -> Result<Catalogue, LoadError> {
         let base = if self.builtin_signatures {
             Base::Builtin
         } else {
@@ -253,12 +255,11 @@ impl Config {
 /// # Errors
 ///
 /// What cannot be read, or all that is wrong in the packs.
-pub fn catalogue(dir: Option<&Path>, base: Base) -> Result<Arc<Catalogue>, LoadError> {
-    let loaded = match dir {
+pub fn catalogue(dir: Option<&Path>, base: Base) -> Result<Catalogue, LoadError> {
+    match dir {
         Some(dir) => Catalogue::load(dir, base),
         None => Catalogue::builtin().map_err(LoadError::Wrong),
-    };
-    loaded.map(Arc::new)
+    }
 }
 
 fn default_home() -> Vec<IpNet> {

@@ -74,6 +74,8 @@ pub struct Snapshot {
     pub waivers: Arc<Waivers>,
     /// Hosts of the home networks that sent a packet.
     pub hosts_seen: u64,
+    /// The running sensor itself; absent where files are read to their end.
+    pub own: Option<Own>,
     /// What is kept, and what there was no room for.
     pub room: Room,
     /// Addresses with a remembered name.
@@ -130,6 +132,28 @@ impl Snapshot {
     pub fn vendor_id(&self, vendor: VendorId) -> &str {
         vendor_word(&self.catalogue, vendor)
     }
+}
+
+/// A running sensor's settings and log.
+#[derive(Clone, Debug)]
+pub struct Own {
+    /// The newest load of settings and of what they name.
+    pub reload: Arc<Reload>,
+    /// Lines of the log left out because its queue was full.
+    pub log_lines_lost: u64,
+}
+
+/// A load of settings and of what they name: packs, directives, waivers.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Reload {
+    /// When it was, by the clock of the machine.
+    pub at: Timestamp,
+    /// When the newest was that succeeded.
+    pub succeeded_at: Timestamp,
+    /// Why it failed, a sentence each; empty if it succeeded.
+    pub errors: Vec<String>,
+    /// What has changed but takes effect at the next start, a sentence each.
+    pub waiting: Vec<String>,
 }
 
 /// How full some collections are, and what they left out.

@@ -83,6 +83,7 @@ const ARROWS: [(&str, &[&str]); 26] = [
         &[
             "batch",
             "capture",
+            "config",
             "decode",
             "detection",
             "export",
@@ -92,6 +93,7 @@ const ARROWS: [(&str, &[&str]); 26] = [
             "host",
             "intake",
             "inventory",
+            "log",
             "pipeline",
             "time",
             "worker",

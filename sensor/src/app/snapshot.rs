@@ -92,6 +92,7 @@ pub(super) fn snapshot(
             .collect(),
         directives: Arc::default(),
         waivers: Arc::default(),
+        own: None,
         hosts_seen: book.alive() as u64,
         room: room(counts, book),
         resolved_addresses: book.resolved().len() as u64,

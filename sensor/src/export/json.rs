@@ -18,9 +18,11 @@ use crate::visibility::{MessageResult, Protocol, Unnamed, Visibility};
 
 mod directives;
 mod observation;
+mod status;
 
 pub use directives::directives;
 pub use observation::write_observation;
+pub use status::status;
 
 /// The document of `phonehome read --json`.
 ///

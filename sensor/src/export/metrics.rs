@@ -31,6 +31,7 @@ use crate::visibility::{MessageResult, Protocol, Unnamed};
 mod directives;
 pub mod hosts;
 mod live;
+mod own;
 mod page;
 pub mod web;
 
@@ -59,6 +60,7 @@ pub fn text(snapshot: &Snapshot) -> String {
     directives::directives(&mut page, snapshot);
     room(&mut page, snapshot);
     signatures(&mut page, snapshot);
+    own::own(&mut page, snapshot);
     page.into_text()
 }
 

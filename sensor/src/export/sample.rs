@@ -9,7 +9,8 @@ use phonehome_signatures::{Catalogue, Category, Directives, VendorId, Waiver};
 
 use super::protection::{Protection, Standing};
 use super::{
-    Canary, Capture, Decode, Looking, Mode, Pipeline, Ready, Room, Sightings, Snapshot, Worker,
+    Canary, Capture, Decode, Looking, Mode, Own, Pipeline, Ready, Reload, Room, Sightings,
+    Snapshot, Worker,
 };
 use crate::detection::Reach;
 use crate::findings::waivers::Waivers;
@@ -19,6 +20,20 @@ use crate::host::Address;
 use crate::names::{Endpoint, Name, Observation, Source, Transport};
 use crate::time::Timestamp;
 use crate::visibility::{MessageResult, Protocol, Unnamed, Visibility};
+
+/// A running sensor whose newest reload succeeded.
+pub(super) fn own() -> Own {
+    let at = Timestamp::from_secs_nanos(1_506_931_200, 0);
+    Own {
+        reload: Arc::new(Reload {
+            at,
+            succeeded_at: at,
+            errors: Vec::new(),
+            waiting: Vec::new(),
+        }),
+        log_lines_lost: 3,
+    }
+}
 
 /// Two vendors with two signatures each.
 pub(super) fn catalogue() -> Arc<Catalogue> {
@@ -154,6 +169,7 @@ pub(super) fn empty() -> Snapshot {
         changes: BTreeMap::new(),
         directives: directives(),
         waivers: waivers(),
+        own: Some(own()),
         hosts_seen: 0,
         room: Room::default(),
         resolved_addresses: 0,

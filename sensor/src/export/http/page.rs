@@ -562,6 +562,7 @@ fn links(metrics_path: &str, shows_hosts: bool) -> Vec<(String, &'static str)> {
             "what counts under which directive, as JSON",
         ),
         ("/api/v1/signatures", "what is looked for, as JSON"),
+        ("/api/v1/status", "how the sensor is, as JSON"),
         ("/-/healthy", "whether the process runs"),
         ("/-/ready", "whether captures are open and packs loaded"),
     ];
