@@ -21,6 +21,7 @@ use crate::capture::settings::{Prefilter, Settings};
 use crate::findings::Limits;
 use crate::host::{DEFAULT_HOME, HomeNetworks};
 use crate::intake::MAX_WORKERS;
+use crate::log::{Format, Level};
 use crate::pipeline::{MAX_INPUTS, Sizes};
 
 mod document;
@@ -162,6 +163,12 @@ keys! {
     /// loopback or a password or certificate is asked for.
     show_hosts: Shown = Shown::Auto
         => "web.show-hosts", "WHEN", AtStart, ANY;
+    /// Which events are logged: error, warn, info, debug or trace, with all graver ones.
+    log_level: Level = Level::Info
+        => "log.level", "LEVEL", AtStart, ANY;
+    /// How events are written: text, json, or auto, which is text but for the journal of systemd.
+    log_format: Format = Format::Auto
+        => "log.format", "FORMAT", AtStart, ANY;
 }
 
 impl Config {

@@ -12,6 +12,8 @@ use super::rng::Rng;
 #[derive(Debug)]
 pub(crate) struct Hosts {
     next_port: Vec<u16>,
+    /// The host whose flows are being written, where it is not any.
+    only: Option<usize>,
 }
 
 impl Hosts {
@@ -19,7 +21,18 @@ impl Hosts {
     pub(crate) fn new(rng: &mut Rng) -> Self {
         Self {
             next_port: (0..COUNT).map(|_| rng.word()).collect(),
+            only: None,
         }
+    }
+
+    /// Draws a host whose flows the next ones are all to be, until [`Hosts::release`].
+    pub(crate) fn settle_on_one(&mut self, rng: &mut Rng) {
+        self.only = Some(rng.index(COUNT));
+    }
+
+    /// Flows are of any host again.
+    pub(crate) const fn release(&mut self) {
+        self.only = None;
     }
 
     /// The path of a new flow from any host to the server of `name`; three in ten run over IPv6,
@@ -43,7 +56,7 @@ impl Hosts {
     }
 
     fn path_to(&mut self, server: SocketAddr, rng: &mut Rng) -> Path {
-        let host = rng.index(COUNT);
+        let host = self.only.unwrap_or_else(|| rng.index(COUNT));
         let port = self.next_port[host];
         self.next_port[host] = port.wrapping_add(1);
         let address = if server.is_ipv6() {
@@ -97,6 +110,30 @@ pub(crate) fn random_source(rng: &mut Rng) -> Path {
         vlan: None,
     }
 }
+
+/// The path of a datagram or segment from any address in 10.0.0.0/8, which sends nothing else.
+pub(crate) fn made_up_host(server: SocketAddr, rng: &mut Rng) -> Path {
+    let address = Ipv4Addr::from_bits(0x0a00_0000 | (rng.bits() as u32 & 0x00ff_ffff));
+    Path {
+        client: SocketAddr::new(IpAddr::V4(address), rng.word().max(1024)),
+        server,
+        vlan: None,
+    }
+}
+
+/// The path of a question from one of 250 hosts to the network's resolver.
+pub(crate) fn busy_host(rng: &mut Rng) -> Path {
+    let address = Ipv4Addr::new(10, 30, 0, 1 + rng.below(250) as u8);
+    Path {
+        client: SocketAddr::new(IpAddr::V4(address), rng.word().max(1024)),
+        server: RESOLVER,
+        vlan: None,
+    }
+}
+
+/// One of the network's resolvers.
+pub(crate) const RESOLVER: SocketAddr =
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 53)), 53);
 
 const COUNT: usize = 4_000;
 const FIRST_PORT: u16 = 32_768;

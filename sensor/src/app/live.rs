@@ -1,6 +1,5 @@
 //! Network interfaces as sources of frames.
 
-use std::io::Write;
 use std::sync::Arc;
 
 use crate::capture::live::{Heard, Live, OpenError, Opened};
@@ -13,8 +12,8 @@ use pairing::Pairing;
 mod pairing;
 mod selfcheck;
 
-/// Interfaces that are listened on by one thread. The first of several says on standard error when
-/// one goes down or comes back, and what is wrong with its settings.
+/// Interfaces that are listened on by one thread. The first of several logs when one goes
+/// down or comes back, and what is wrong with its settings.
 pub struct LiveSource {
     live: Live,
     names: Vec<String>,
@@ -52,21 +51,21 @@ impl LiveSource {
     ) -> Result<Listening, OpenError> {
         let checked = selfcheck::both_directions_reach_one_worker(workers);
         let checked = checked.map_err(OpenError::SelfCheck)?;
-        tell(&format!(
+        tracing::info!(
             "self-check: both directions of {checked} flows reach one of {workers} workers"
-        ));
+        );
         let Opened {
             captures,
             left_out,
             warnings,
         } = Live::open(interfaces, settings)?;
         if let Some(filter) = &settings.filter {
-            tell(&format!(
+            tracing::info!(
                 "the filter {filter:?} is in force; what it leaves out is not looked at"
-            ));
+            );
         }
         for warning in &warnings {
-            tell(warning);
+            tracing::warn!("{warning}");
         }
         let pairing = (captures.len() > 1).then(Arc::<Pairing>::default);
         let sources = captures.into_iter().enumerate().map(|(ring, live)| Self {
@@ -97,16 +96,16 @@ impl LiveSource {
         {
             let (down, card) = spoken;
             if *down != state.down {
-                tell(&match &state.down {
-                    Some(why) => format!("interface {name}: {why}"),
-                    None => format!("interface {name}: is up again"),
-                });
+                match &state.down {
+                    Some(why) => tracing::warn!("interface {name}: {why}"),
+                    None => tracing::info!("interface {name}: is up again"),
+                }
                 down.clone_from(&state.down);
             }
             if *card != state.card {
                 let lines = state.card.iter().flat_map(|it| it.advice(name));
                 for line in lines {
-                    tell(&line);
+                    tracing::warn!("{line}");
                 }
                 *card = state.card;
             }
@@ -118,10 +117,10 @@ impl LiveSource {
             self.pairing_told = true;
             for (number, name) in self.names.iter().enumerate() {
                 let [one_ring, two_rings, one_way] = pairing.counts(number);
-                tell(&format!(
+                tracing::info!(
                     "interface {name}: of its first connections {one_ring} came both ways out of one \
                      ring, {two_rings} out of two, {one_way} were heard one way only"
-                ));
+                );
             }
         }
     }
@@ -175,8 +174,4 @@ impl Source for LiveSource {
             })
             .collect()
     }
-}
-
-fn tell(text: &str) {
-    let _ = writeln!(std::io::stderr(), "phonehome: {text}");
 }

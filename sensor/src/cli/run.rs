@@ -10,7 +10,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::flags::Flags;
-use super::{Ended, Failure, duties, tell, with_cause};
+use super::{Ended, FAILED, Failure, with_cause};
 use crate::app::ledger::Ledger;
 use crate::app::live::{Listening, LiveSource};
 use crate::app::snapshot::Input;
@@ -18,6 +18,7 @@ use crate::app::{self, Reading, Threads};
 use crate::config::{Config, Frames, Shown};
 use crate::export::http::{self, HttpError, ShowHosts};
 use crate::export::metrics;
+use crate::log::Log;
 use crate::pipeline::{Loaded, Sizes};
 use crate::worker::Report;
 
@@ -33,14 +34,20 @@ pub(super) fn main(options: &Options) -> Ended {
     let effective = options.flags.load()?;
     let config = &effective.config;
     let frames = config.frames().ok_or_else(|| Failure::usage(NO_FRAMES))?;
+    let mut log = Log::start(config.log_level, config.log_format);
     for warning in &effective.warnings {
-        tell(format_args!("warning: {warning}"));
+        tracing::warn!("{warning}");
     }
     let catalogue = config.catalogue();
     let catalogue = catalogue.map_err(|it| Failure::usage(with_cause(&it)))?;
-    let duties = duties::in_force(config.duties(&catalogue))?;
+    let duties = config.duties(&catalogue);
+    let duties = duties.map_err(|it| Failure::usage(with_cause(&it)))?;
+    for note in &duties.notes {
+        tracing::warn!("{note}");
+    }
     let loaded = Arc::new(Loaded::new(catalogue));
     let feed = Feed::open(frames, config)?;
+    log.write().map_err(Failure::failed)?;
     let stop = Arc::new(AtomicBool::new(false));
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(Failure::failed)?;
     let mut ledger = Ledger::new(
@@ -59,12 +66,10 @@ pub(super) fn main(options: &Options) -> Ended {
     let server = listeners.serve(Arc::new(state)).map_err(refused)?;
     for address in server.local_addresses() {
         let (scheme, path) = (server.scheme(), &config.metrics_path);
-        tell(format_args!(
-            "serving on {scheme}://{address}/, metrics on {scheme}://{address}{path}"
-        ));
+        tracing::info!("serving on {scheme}://{address}/, metrics on {scheme}://{address}{path}");
     }
     for warning in server.warnings() {
-        tell(format_args!("warning: {warning}"));
+        tracing::warn!("{warning}");
     }
     let signalled = Arc::clone(&stop);
     let handle = signals.handle();
@@ -148,7 +153,7 @@ impl<'a> Feed<'a> {
                     false => Failure::caused(it),
                 })?;
                 for name in names {
-                    tell(format_args!("listening on {name}"));
+                    tracing::info!("listening on {name}");
                 }
                 Ok(Self::Interfaces {
                     names,
@@ -176,15 +181,21 @@ impl<'a> Feed<'a> {
         match self {
             Self::Files(reading) => {
                 let damages = app::read(&reading, loaded, ledger).map_err(Failure::caused)?;
-                let code = app::report_damages(&damages);
-                tell("the replay has ended; all of it is settled");
-                Ok(code)
+                for damage in &damages {
+                    tracing::error!("{damage}");
+                }
+                tracing::info!("the replay has ended; all of it is settled");
+                Ok(if damages.is_empty() {
+                    ExitCode::SUCCESS
+                } else {
+                    ExitCode::from(FAILED)
+                })
             }
             Self::Interfaces {
                 listening, sizes, ..
             } => {
                 app::watch(listening.sources, loaded, sizes, ledger).map_err(Failure::failed)?;
-                tell("stopped; all that was captured is settled");
+                tracing::info!("stopped; all that was captured is settled");
                 Ok(ExitCode::SUCCESS)
             }
         }

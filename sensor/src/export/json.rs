@@ -72,7 +72,7 @@ pub fn visibility(snapshot: &Snapshot) -> impl Serialize + '_ {
 
 /// The document of `/api/v1/signatures`: what is loaded.
 pub fn signatures(snapshot: &Snapshot) -> impl Serialize + '_ {
-    let rows = snapshot.catalogue.signatures().iter();
+    let rows = snapshot.catalogue.signatures();
     SignatureDocument {
         schema: SCHEMA,
         generator: GENERATOR,

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 use super::{Kind, Plural, Value};
 use crate::capture::settings::Prefilter;
+use crate::log::{Format, Level};
 
 /// A size in octets of memory, written with a unit: `64MiB`.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
@@ -172,6 +173,32 @@ impl Value for IpNet {
 
     fn text(&self) -> String {
         self.to_string()
+    }
+}
+
+impl Value for Level {
+    const KIND: Kind = Kind::Text;
+    const NOUN: &'static str = "error, warn, info, debug or trace";
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == text)
+    }
+
+    fn text(&self) -> String {
+        self.as_str().to_owned()
+    }
+}
+
+impl Value for Format {
+    const KIND: Kind = Kind::Text;
+    const NOUN: &'static str = "auto, text or json";
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == text)
+    }
+
+    fn text(&self) -> String {
+        self.as_str().to_owned()
     }
 }
 

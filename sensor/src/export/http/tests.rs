@@ -126,6 +126,7 @@ fn every_route_answers_with_its_type() {
         ("/-/ready", "text/plain; charset=utf-8"),
         ("/api/v1/findings", "application/json"),
         ("/api/v1/visibility", "application/json"),
+        ("/api/v1/directives", "application/json"),
         ("/api/v1/signatures", "application/json"),
     ];
     for (path, kind) in routes {
