@@ -67,6 +67,7 @@ pub(super) fn main(options: &Options) -> Ended {
         Ok(manager) => ledger.tell_manager(manager),
         Err(error) => tracing::warn!("cannot reach the service manager: {error}"),
     }
+    let signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(Failure::failed)?;
     // All is open, and no other thread is there yet: rights pass to threads that start later.
     let given = rights::give_up(config, options.flags.file(), listeners.files())?;
     ledger.show_protections(given.standings.clone());
@@ -83,7 +84,6 @@ pub(super) fn main(options: &Options) -> Ended {
             log.dial(),
         ),
     });
-    let signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(Failure::failed)?;
     let handle = signals.handle();
     let waiter = heed(signals, Arc::clone(&sensor), stop).map_err(Failure::failed)?;
     let server = serve(listeners, config, &sensor).map_err(refused)?;
