@@ -280,6 +280,8 @@ fn admit(
 
 /// Hands over what triage counted of flows that have lost their slot, ahead of the frame of that
 /// number.
+#[cold]
+#[inline(never)]
 fn hand_over_orphans(triage: &mut Triage, number: u64, outlet: &mut impl Outlet) {
     for (hash, skipped) in triage.take_orphans() {
         let worker = worker_of(hash, outlet.workers());

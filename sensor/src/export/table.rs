@@ -11,7 +11,7 @@ use super::{Snapshot, human_count, human_octets, is_flagged, iso_seconds, verdic
 use crate::findings::{Finding, Verdict};
 use crate::host::Address;
 
-mod directives;
+pub(super) mod directives;
 pub(super) mod unseen;
 
 /// Whether the text may hold colours.

@@ -238,10 +238,10 @@ fn name_of(catalogue: &Catalogue) -> String {
         });
         claimed.next().map(str::to_owned)
     };
-    let mut products = signatures.iter().filter(of_products);
+    let mut products = signatures.clone().filter(of_products);
     products
         .find_map(claimed)
-        .or_else(|| signatures.iter().find_map(claimed))
+        .or_else(|| signatures.clone().find_map(claimed))
         .unwrap_or_else(|| NO_NAME.to_owned())
 }
 

@@ -13,6 +13,7 @@ use askama::Template;
 use phonehome_signatures::VendorId;
 
 use self::health::Health;
+use crate::export::table::directives;
 use crate::export::table::unseen::{lines, reason_words};
 use crate::export::table::{clean, human_duration, meaning};
 use crate::export::{
@@ -168,6 +169,8 @@ pub(super) fn html(
         }),
         most: MANY,
         browsing: browsing(snapshot, &others),
+        directives: duties(snapshot),
+        caveats: snapshot.looking.caveats(&snapshot.captures),
         connections: connections(snapshot),
         unnamed: unnamed(snapshot),
         unseen: lines(snapshot),
@@ -201,6 +204,8 @@ struct Page {
     all: Option<&'static str>,
     most: usize,
     browsing: Vec<String>,
+    directives: Vec<String>,
+    caveats: Vec<String>,
     connections: String,
     unnamed: Vec<UnnamedRow>,
     unseen: [(&'static str, String); 6],
@@ -248,6 +253,8 @@ struct Row {
     class: &'static str,
     sign: &'static str,
     meaning: &'static str,
+    /// What a waiver says of it; empty without one.
+    waiver: String,
     ground: String,
     /// The grounds after the first.
     grounds: Vec<String>,
@@ -294,6 +301,7 @@ impl Row {
             class,
             sign,
             meaning: meaning(finding.verdict),
+            waiver: clean(&directives::waiver(snapshot, finding).unwrap_or_default()),
             ground: grounds.next().unwrap_or_default(),
             grounds: grounds.collect(),
             first: Moment(finding.first_seen),
@@ -401,6 +409,20 @@ fn browsing(snapshot: &Snapshot, others: &[&Finding]) -> Vec<String> {
         }
     });
     rows.collect()
+}
+
+/// What counts under the directives in force, a sentence each.
+fn duties(snapshot: &Snapshot) -> Vec<String> {
+    let rows = directives::lines(snapshot).map(|(line, missing)| {
+        let mut letters = line.chars();
+        let first = letters.next().into_iter().flat_map(char::to_uppercase);
+        let line: String = first.chain(letters).collect();
+        match missing {
+            Some(missing) => format!("{line}; {missing}."),
+            None => format!("{line}."),
+        }
+    });
+    rows.map(|it| clean(&it)).collect()
 }
 
 fn connections(snapshot: &Snapshot) -> String {
@@ -535,7 +557,12 @@ fn links(metrics_path: &str, shows_hosts: bool) -> Vec<(String, &'static str)> {
             "/api/v1/visibility",
             "what could and could not be named, as JSON",
         ),
+        (
+            "/api/v1/directives",
+            "what counts under which directive, as JSON",
+        ),
         ("/api/v1/signatures", "what is looked for, as JSON"),
+        ("/api/v1/status", "how the sensor is, as JSON"),
         ("/-/healthy", "whether the process runs"),
         ("/-/ready", "whether captures are open and packs loaded"),
     ];

@@ -24,13 +24,13 @@ fn start(snapshot: Snapshot, limits: Limits) -> Server {
     let state = Arc::new(move || Arc::clone(&snapshot));
     bind(on(&[LOOPBACK]))
         .unwrap()
-        .serve_within(state, limits)
+        .serve_within(state, None, limits)
         .unwrap()
 }
 
 fn serve(options: Options, snapshot: Arc<Snapshot>) -> Server {
     let state = Arc::new(move || Arc::clone(&snapshot));
-    bind(options).unwrap().serve(state).unwrap()
+    bind(options).unwrap().serve(state, None).unwrap()
 }
 
 /// Options with these addresses and a port that the system chooses.
@@ -126,6 +126,7 @@ fn every_route_answers_with_its_type() {
         ("/-/ready", "text/plain; charset=utf-8"),
         ("/api/v1/findings", "application/json"),
         ("/api/v1/visibility", "application/json"),
+        ("/api/v1/directives", "application/json"),
         ("/api/v1/signatures", "application/json"),
     ];
     for (path, kind) in routes {

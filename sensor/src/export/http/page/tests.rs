@@ -71,6 +71,19 @@ fn a_long_list_ends_with_how_many_more_there_are() {
 }
 
 #[test]
+fn directives_and_waivers_are_told_of() {
+    let page = page(&sample::snapshot(), LOCAL);
+    assert!(
+        page.contains("<li>Under BOD 17-01: 1 open finding counts, 1 more waived"),
+        "{page}"
+    );
+    assert!(
+        page.contains("waived until 2017-10-31: a laboratory for malware"),
+        "{page}"
+    );
+}
+
+#[test]
 fn it_is_renewed_unless_it_is_held_still() {
     let snapshot = sample::snapshot();
     let tag = "<meta http-equiv=\"refresh\"";
