@@ -113,7 +113,13 @@ fn on_a_silent_wire_the_canary_sings_and_leaves_no_trace() {
 #[test]
 fn without_signatures_the_canary_fails_within_fifteen_seconds() {
     let Some(wire) = Wire::new(1) else { return };
-    let sensor = wire.start(&["--no-builtin-signatures"]);
+    let empty = tempfile::tempdir().unwrap();
+    let packs = [
+        "--no-builtin-signatures",
+        "--signatures",
+        empty.path().to_str().unwrap(),
+    ];
+    let sensor = wire.start(&packs);
     let started = Instant::now();
     sensor.wait_until_ready();
     sensor.wait_for("the canary to fail", |_| {
