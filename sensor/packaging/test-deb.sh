@@ -98,6 +98,8 @@ inside() {
         case $unit in *.wants/*.target) continue ;; esac
         ln -sf /dev/null "etc/systemd/system/${unit##*/}"
     done
+    # Machines for building forbid packages to start services.
+    rm -f usr/sbin/policy-rc.d
     # Where the sensor was installed already, it is not the one to be tested.
     rm -rf etc/phonehome var/lib/phonehome
     mkdir -p run/systemd/system
