@@ -19,6 +19,7 @@ pub mod live;
 pub mod live;
 pub mod manager;
 mod policy;
+pub mod reload;
 pub mod rights;
 pub mod snapshot;
 

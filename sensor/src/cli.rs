@@ -144,7 +144,9 @@ impl Watch {
             Base::Builtin
         };
         let loaded = crate::config::catalogue(self.signatures.as_deref(), base);
-        loaded.map_err(|it| Failure::usage(with_cause(&it)))
+        loaded
+            .map(Arc::new)
+            .map_err(|it| Failure::usage(with_cause(&it)))
     }
 }
 

@@ -227,7 +227,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             hosts: 250_000,
-            findings: 100_000,
+            findings: 50_000,
             resolutions: 262_144,
         }
     }

@@ -7,13 +7,14 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::Write;
-use std::net::TcpStream;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::thread::sleep;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
@@ -215,6 +216,130 @@ fn a_busy_wire_does_not_delay_the_stop_and_every_frame_is_accounted_for() {
     };
     page.check();
     assert_eq!(page.queued(), 0);
+}
+
+#[test]
+fn octets_of_a_flagged_connection_are_those_that_were_sent_while_it_is_open_and_after() {
+    let Some(wire) = Wire::new(1) else { return };
+    let sensor = wire.start(&[]);
+    sensor.wait_until_ready();
+    ip(&[
+        "-n",
+        &wire.inside,
+        "addr",
+        "add",
+        "10.0.0.1/24",
+        "dev",
+        "mon0",
+    ]);
+    ip(&[
+        "-n",
+        &wire.outside,
+        "addr",
+        "add",
+        "10.0.0.2/24",
+        "dev",
+        "src0",
+    ]);
+    let (closing, closed) = channel();
+    let server = within(&wire.inside, || {
+        let listener = TcpListener::bind("10.0.0.1:443").unwrap();
+        std::thread::spawn(move || answer(&listener))
+    });
+    let others: Vec<_> = (0..4)
+        .map(|_| within(&wire.outside, || exchange("bulk.example", 3_000_000, None)))
+        .collect();
+    let flagged = within(&wire.outside, move || {
+        exchange("s00.upd.kaspersky.com", 700_001, Some(closed))
+    });
+    let sent = 700_001 + hello("s00.upd.kaspersky.com").len() as u64;
+    let octets = |page: &Page| {
+        let of = |direction| page.of("phonehome_sighting_bytes_total", direction);
+        [of("direction=\"sent\""), of("direction=\"received\"")]
+    };
+    sensor.wait_for("all octets of the open connection", |page| {
+        let known = octets(page);
+        assert!(known[0] <= sent && known[1] <= 2 * sent, "{known:?}");
+        known == [sent, 2 * sent]
+    });
+    closing.send(()).unwrap();
+    for it in others.into_iter().chain([flagged]) {
+        it.join().unwrap();
+    }
+    server.join().unwrap().join().unwrap();
+    sensor.wait_for("the ends of all connections", |page| {
+        page.of("phonehome_flows_ended_total", "transport=\"tcp\"") == 5
+    });
+    assert_eq!(octets(&sensor.metrics()), [sent, 2 * sent]);
+}
+
+/// Runs something in a thread inside a network namespace; sockets made there stay there.
+fn within<T: Send + 'static>(
+    namespace: &str,
+    what: impl FnOnce() -> T + Send + 'static,
+) -> JoinHandle<T> {
+    let path = format!("/run/netns/{namespace}");
+    std::thread::spawn(move || {
+        let space = File::open(path).unwrap();
+        nix::sched::setns(space, nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+        what()
+    })
+}
+
+/// Answers five connections, twice as many octets as come.
+fn answer(listener: &TcpListener) {
+    let answered: Vec<_> = (0..5)
+        .map(|_| {
+            let (mut stream, _) = listener.accept().unwrap();
+            std::thread::spawn(move || {
+                let mut buffer = vec![0; 16_384];
+                loop {
+                    match stream.read(&mut buffer).unwrap() {
+                        0 => return,
+                        len => stream.write_all(&[0x17; 32_768][..2 * len]).unwrap(),
+                    }
+                }
+            })
+        })
+        .collect();
+    for it in answered {
+        it.join().unwrap();
+    }
+}
+
+/// Greets a server by that name, sends it so many octets and reads twice as many; then closes, or
+/// waits to be told to.
+fn exchange(name: &str, octets: usize, close: Option<Receiver<()>>) {
+    let mut stream = TcpStream::connect("10.0.0.1:443").unwrap();
+    let mut reader = stream.try_clone().unwrap();
+    let hello = hello(name);
+    let all = 2 * (hello.len() + octets);
+    let read = std::thread::spawn(move || {
+        let mut left = all;
+        let mut buffer = vec![0; 65_536];
+        while left > 0 {
+            left -= reader.read(&mut buffer).unwrap();
+        }
+    });
+    stream.write_all(&hello).unwrap();
+    stream.write_all(&vec![0x17; octets]).unwrap();
+    read.join().unwrap();
+    if let Some(close) = close {
+        close.recv().unwrap();
+    }
+}
+
+/// A TLS hello of nothing but a server name (RFC 8446 section 4.1.2, RFC 6066 section 3).
+fn hello(name: &str) -> Vec<u8> {
+    let framed = |head: &[u8], width: usize, body: Vec<u8>| {
+        let len = (body.len() as u32).to_be_bytes();
+        [head, &len[4 - width..], &body].concat()
+    };
+    let list = framed(&[], 2, framed(&[0], 2, name.as_bytes().to_vec()));
+    let extensions = framed(&[], 2, framed(&[0, 0], 2, list));
+    let mut message = [&[3, 3][..], &[7; 32], &[0], &[0, 2, 0x13, 1], &[1, 0]].concat();
+    message.extend(extensions);
+    framed(&[0x16, 3, 1], 2, framed(&[1], 3, message))
 }
 
 #[test]

@@ -26,7 +26,9 @@ pub struct Ledger {
     loaded: Follower,
     input: Input,
     book: Book,
-    home: HomeNetworks,
+    home: Arc<ArcSwap<HomeNetworks>>,
+    /// The home networks that are gone by.
+    at_home: Arc<HomeNetworks>,
     changes: Vec<Change>,
     events: Option<Events>,
     counts: Counts,
@@ -43,6 +45,7 @@ pub struct Shared {
     inventory: Inventory,
     view: ArcSwap<View>,
     policy: Arc<Policy>,
+    home: Arc<ArcSwap<HomeNetworks>>,
 }
 
 /// Everything but the findings, as of the newest publication.
@@ -64,12 +67,18 @@ impl Ledger {
     #[must_use]
     pub fn new(loaded: Arc<Loaded>, home: HomeNetworks, limits: Limits, input: Input) -> Self {
         let loaded = Follower::new(loaded);
-        let book = Book::new(Arc::clone(loaded.catalogue()), home.clone(), limits);
+        let at_home = Arc::new(home);
+        let book = Book::new(
+            Arc::clone(loaded.catalogue()),
+            HomeNetworks::clone(&at_home),
+            limits,
+        );
         Self {
             loaded,
             input,
             book,
-            home,
+            home: Arc::new(ArcSwap::new(Arc::clone(&at_home))),
+            at_home,
             changes: Vec::new(),
             events: None,
             counts: Counts::default(),
@@ -112,6 +121,7 @@ impl Ledger {
             inventory: Inventory::default(),
             view,
             policy: Arc::clone(&self.policy),
+            home: Arc::clone(&self.home),
         });
         self.shared = Some(Arc::clone(&shared));
         shared
@@ -193,7 +203,7 @@ impl Ledger {
     /// Writes an event for a sighting of a home host.
     fn tell_sighting(&mut self, sighting: &Sighting) {
         if let Some(events) = &mut self.events
-            && self.home.contains(sighting.observation.client().address)
+            && self.at_home.contains(sighting.observation.client().address)
         {
             let started = sighting.observation.at;
             let catalogue = self.loaded.catalogue();
@@ -214,8 +224,13 @@ impl Ledger {
         }
     }
 
-    /// Takes up a catalogue that has replaced the one in use.
+    /// Takes up what has replaced the catalogue or the home networks in use.
     fn renew(&mut self) {
+        let home = self.home.load();
+        if !Arc::ptr_eq(&home, &self.at_home) {
+            self.at_home = Arc::clone(&home);
+            self.book.set_home(HomeNetworks::clone(&home));
+        }
         if let Some(successor) = self.loaded.changed() {
             self.book.set_catalogue(Arc::clone(successor));
         }
@@ -297,6 +312,11 @@ impl Shared {
             snapshot.ready = Ready::No(CANARY_FAILS.to_owned());
         }
         snapshot
+    }
+
+    /// Takes other networks to be the monitored ones, from the next notice on.
+    pub fn set_home(&self, home: HomeNetworks) {
+        self.home.store(Arc::new(home));
     }
 
     /// Puts directives in force, instead of those that were; the next snapshot goes by them.

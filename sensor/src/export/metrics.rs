@@ -30,6 +30,8 @@ use crate::visibility::{MessageResult, Protocol, Unnamed};
 
 mod directives;
 pub mod hosts;
+mod live;
+mod own;
 mod page;
 pub mod web;
 
@@ -47,6 +49,7 @@ pub fn text(snapshot: &Snapshot) -> String {
     );
     protections(&mut page, snapshot);
     capture(&mut page, snapshot);
+    live::capture(&mut page, snapshot);
     pipeline(&mut page, snapshot);
     canary(&mut page, snapshot);
     decode(&mut page, snapshot);
@@ -57,6 +60,7 @@ pub fn text(snapshot: &Snapshot) -> String {
     directives::directives(&mut page, snapshot);
     room(&mut page, snapshot);
     signatures(&mut page, snapshot);
+    own::own(&mut page, snapshot);
     page.into_text()
 }
 

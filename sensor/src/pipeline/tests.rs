@@ -14,6 +14,7 @@ use crate::time::Timestamp;
 use crate::visibility::{Unnamed, Visibility};
 use crate::worker::Report;
 
+mod floods;
 mod octets;
 
 #[test]
@@ -299,12 +300,7 @@ impl Scene {
 
     fn dns(&mut self, host: u8, name: &str) {
         let (client, server) = ends(host);
-        let mut query = vec![0, host, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-        for label in name.split('.') {
-            query.push(label.len() as u8);
-            query.extend(label.as_bytes());
-        }
-        query.extend([0, 0, 1, 0, 1]);
+        let query = question(host, name);
         self.push(builder(client, server).udp(port(host), 53), &query);
     }
 
@@ -439,6 +435,17 @@ impl Layers for etherparse::PacketBuilderStep<etherparse::UdpHeader> {
 
 fn builder(src: [u8; 4], dst: [u8; 4]) -> etherparse::PacketBuilderStep<etherparse::IpHeaders> {
     PacketBuilder::ethernet2([2; 6], [4; 6]).ipv4(src, dst, 64)
+}
+
+/// A DNS query for an address.
+fn question(id: u8, name: &str) -> Vec<u8> {
+    let mut query = vec![0, id, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    for label in name.split('.') {
+        query.push(label.len() as u8);
+        query.extend(label.as_bytes());
+    }
+    query.extend([0, 0, 1, 0, 1]);
+    query
 }
 
 fn ends(host: u8) -> ([u8; 4], [u8; 4]) {

@@ -19,7 +19,7 @@ impl Author {
         Flow::new(vec![Step::new(0, syn)], None)
     }
 
-    /// A host asks for a flagged name and goes there.
+    /// A host asks for a flagged name and goes there, all in one address family.
     ///
     /// # Errors
     ///

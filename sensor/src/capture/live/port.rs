@@ -1,20 +1,37 @@
-//! One interface: its handle, its state and its statistics.
+//! One interface, as one thread hears it: its handle, its state and its statistics.
 
 use std::fs;
 use std::io::ErrorKind;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pcap::{Active, Capture, Device, Packet, Precision, Stat};
+use pcap::{Active, BpfProgram, Capture, Device, Packet, Precision, Stat};
 
-use super::{HOLD_MILLIS, OpenError, Settings, State, Why};
+use super::fanout::Group;
+use super::prefilter::Cutoff;
+use super::{OpenError, State, Why, ethtool, filter, now, wrong_filter};
+use crate::capture::settings::Settings;
 use crate::frame::{Frame, LinkType, Run};
 use crate::time::Timestamp;
 
+/// What the threads that hear an interface share.
+pub(super) struct Interface {
+    name: String,
+    settings: Arc<Settings>,
+    group: Group,
+    cutoff: Option<Cutoff>,
+}
+
 /// An interface, open or to be opened again.
 pub(super) struct Port {
-    name: String,
-    settings: Settings,
+    interface: Arc<Interface>,
+    /// Which of the threads this is; the first tells what is common to all.
+    lane: usize,
     handle: Option<Capture<Active>>,
+    /// The operator's filter, where the kernel asks the prefilter in its place.
+    asked_here: Option<BpfProgram>,
+    /// Frames that are older were heard by another thread too.
+    since: Timestamp,
     state: State,
     /// What the handle counted when it was last asked.
     counted: Counted,
@@ -33,13 +50,41 @@ struct Counted {
     if_dropped: u32,
 }
 
-impl Port {
-    /// Opens an interface; gives one to be opened later if it is down.
-    pub(super) fn open(name: &str, settings: Settings) -> Result<Self, OpenError> {
-        let mut port = Self {
+impl Interface {
+    pub(super) fn new(name: &str, settings: &Arc<Settings>, cutoff: Option<Cutoff>) -> Self {
+        Self {
             name: name.to_owned(),
-            settings,
+            settings: Arc::clone(settings),
+            group: Group::default(),
+            cutoff,
+        }
+    }
+
+    fn open(&self) -> Result<Capture<Active>, pcap::Error> {
+        let settings = &self.settings;
+        let millis = i32::try_from(settings.hold.as_millis()).unwrap_or(i32::MAX);
+        Capture::from_device(self.name.as_str())?
+            // libpcap warns that all interfaces together cannot be promiscuous, and a warning is an
+            // error here.
+            .promisc(settings.promiscuous && self.name != ALL_INTERFACES)
+            .snaplen(settings.snaplen_octets.cast_signed())
+            .buffer_size(settings.ring_octets_of_thread().cast_signed())
+            .timeout(millis)
+            .precision(Precision::Nano)
+            .open()?
+            .setnonblock()
+    }
+}
+
+impl Port {
+    /// Opens an interface for a thread; gives one to be opened later if it is down.
+    pub(super) fn open(interface: Arc<Interface>, lane: usize) -> Result<Self, OpenError> {
+        let mut port = Self {
+            interface,
+            lane,
             handle: None,
+            asked_here: None,
+            since: Timestamp::MIN,
             state: State::default(),
             counted: Counted::default(),
             next_look: Instant::now(),
@@ -47,16 +92,20 @@ impl Port {
             is_refused: false,
         };
         match port.try_open() {
-            Ok(()) => {}
-            Err(why @ Why::Down) => port.state.down = Some(why.to_string()),
-            Err(why) => {
-                return Err(OpenError {
-                    interface: port.name,
-                    why,
-                });
+            Ok(()) => Ok(port),
+            Err(why @ Why::Down) => {
+                port.state.down = Some(why.to_string());
+                Ok(port)
             }
+            Err(Why::Filter(why)) => {
+                let expression = port.interface.settings.filter.as_deref();
+                Err(wrong_filter(expression.unwrap_or_default(), why))
+            }
+            Err(why) => Err(OpenError::Interface {
+                interface: port.interface.name.clone(),
+                why,
+            }),
         }
-        Ok(port)
     }
 
     /// Fills a run with frames; `false` if there are none at the moment.
@@ -69,9 +118,16 @@ impl Port {
         };
         run.clear();
         run.bytes.clear();
-        let read = handle.dispatch(Some(RUN_FRAMES), |it| run.push_copy(frame(&it, link)));
+        let (since, asked_here) = (self.since, &self.asked_here);
+        let read = handle.dispatch(Some(RUN_FRAMES), |it| {
+            let frame = frame(&it, link);
+            let passes = asked_here.as_ref().is_none_or(|it| it.filter(frame.bytes));
+            if passes && frame.at >= since {
+                run.push_copy(frame);
+            }
+        });
         if let Err(error) = read {
-            self.close(reason(&self.name, error), now);
+            self.close(reason(&self.interface.name, error), now);
         }
         !run.is_empty()
     }
@@ -89,12 +145,16 @@ impl Port {
         &self.state
     }
 
+    pub(super) fn name(&self) -> &str {
+        &self.interface.name
+    }
+
     /// Looks at the interface: takes the statistics of an open one, and opens one that is not.
     fn look(&mut self, now: Instant) {
         if self.handle.is_some() {
             self.next_look = now + BETWEEN_LOOKS;
             self.count();
-            self.state.down = no_link(&self.name);
+            self.state.down = no_link(&self.interface.name);
         } else if let Err(why) = self.try_open() {
             self.is_refused = matches!(why, Why::Permission);
             self.state.down = Some(why.to_string());
@@ -104,11 +164,44 @@ impl Port {
     }
 
     fn try_open(&mut self) -> Result<(), Why> {
-        let handle = open(&self.name, self.settings).map_err(|it| reason(&self.name, it))?;
-        self.state.link = Some(link_type(handle.get_datalink().0));
-        self.state.down = no_link(&self.name);
+        let interface = Arc::clone(&self.interface);
+        let name = interface.name.as_str();
+        let mut handle = interface.open().map_err(|it| reason(name, it))?;
+        let datalink = handle.get_datalink().0;
+        let link = link_type(datalink);
+        let cutoff = interface
+            .cutoff
+            .as_ref()
+            .filter(|_| link == LinkType::ETHERNET);
+        self.asked_here = None;
+        match (&interface.settings.filter, cutoff) {
+            (Some(expression), None) => handle.filter(expression, true).map_err(refused)?,
+            (Some(expression), Some(_)) => {
+                let compiled = filter::compile_for(datalink, expression).map_err(refused)?;
+                self.asked_here = Some(compiled);
+            }
+            (None, _) => {}
+        }
+        if let Some(cutoff) = cutoff {
+            let attached = cutoff.attach(&handle);
+            attached.map_err(|it| Why::Other(format!("cannot attach the prefilter: {it}")))?;
+        }
+        if interface.settings.threads > 1 {
+            let joined = interface.group.join(&handle);
+            joined.map_err(|it| Why::Other(format!("cannot join the other threads: {it}")))?;
+            self.since = now();
+            // What has been lost by now was heard by another thread too.
+            self.counted = handle.stats().map(Counted::from).unwrap_or_default();
+        } else {
+            self.counted = Counted::default();
+        }
+        if self.is_first() {
+            self.state.card = Some(ethtool::card(&handle, name));
+            self.state.cut_off = cutoff.map(Cutoff::counts);
+        }
+        self.state.link = Some(link);
+        self.state.down = no_link(name);
         self.handle = Some(handle);
-        self.counted = Counted::default();
         self.next_look = Instant::now() + BETWEEN_LOOKS;
         self.pause = FIRST_PAUSE;
         self.is_refused = false;
@@ -117,17 +210,40 @@ impl Port {
 
     fn close(&mut self, why: Why, now: Instant) {
         self.count();
-        self.handle = None;
+        if self.handle.take().is_some() && self.interface.settings.threads > 1 {
+            self.interface.group.leave();
+        }
         self.state.down = Some(why.to_string());
         self.next_look = now + self.pause;
     }
 
     fn count(&mut self) {
+        let is_first = self.is_first();
         let Some(handle) = &mut self.handle else {
             return;
         };
         if let Ok(stat) = handle.stats() {
             self.counted.advance(&stat, &mut self.state);
+        }
+        if !is_first {
+            // The driver counts for all handles of its interface together.
+            self.state.lost_by_driver = 0;
+        }
+        if let (Some(cut_off), Some(cutoff)) = (&mut self.state.cut_off, &self.interface.cutoff) {
+            *cut_off = cutoff.counts();
+        }
+    }
+
+    const fn is_first(&self) -> bool {
+        self.lane == 0
+    }
+}
+
+impl From<Stat> for Counted {
+    fn from(stat: Stat) -> Self {
+        Self {
+            dropped: stat.dropped,
+            if_dropped: stat.if_dropped,
         }
     }
 }
@@ -140,19 +256,6 @@ impl Counted {
         self.dropped = stat.dropped;
         self.if_dropped = stat.if_dropped;
     }
-}
-
-fn open(name: &str, settings: Settings) -> Result<Capture<Active>, pcap::Error> {
-    Capture::from_device(name)?
-        // libpcap warns that all interfaces together cannot be promiscuous, and a warning is an
-        // error here.
-        .promisc(name != ALL_INTERFACES)
-        .snaplen(SNAPLEN)
-        .buffer_size(i32::try_from(settings.ring_octets).unwrap_or(i32::MAX))
-        .timeout(HOLD_MILLIS.into())
-        .precision(Precision::Nano)
-        .open()?
-        .setnonblock()
 }
 
 fn frame<'a>(packet: &Packet<'a>, link: LinkType) -> Frame<'a> {
@@ -175,12 +278,13 @@ fn link_type(datalink: i32) -> LinkType {
     }
 }
 
+fn refused(error: pcap::Error) -> Why {
+    Why::Filter(filter::words_of(error))
+}
+
 /// What an error of the library means.
 fn reason(name: &str, error: pcap::Error) -> Why {
-    let text = match error {
-        pcap::Error::PcapError(text) => text,
-        other => other.to_string(),
-    };
+    let text = filter::words_of(error);
     let lower = text.to_lowercase();
     let mut there = interfaces();
     if lower.contains("disappeared") {
@@ -233,11 +337,8 @@ fn no_link(name: &str) -> Option<String> {
     }
 }
 
-/// Frames of one run at most; one of them has at most [`SNAPLEN`] octets.
+/// Frames of one run at most; one of them has at most [`Settings::snaplen_octets`].
 const RUN_FRAMES: usize = 256;
-
-/// Octets kept of a frame. Names sit in the first packets, but offloading makes long frames of them.
-const SNAPLEN: i32 = 65_535;
 
 /// How often an interface is looked at. Counts of 32 bits do not wrap twice in that time.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);

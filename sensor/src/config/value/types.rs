@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::{Kind, Plural, Value};
+use crate::capture::settings::Prefilter;
 use crate::log::{Format, Level};
 
 /// A size in octets of memory, written with a unit: `64MiB`.
@@ -99,6 +100,19 @@ impl Value for bool {
 
     fn switch(&self) -> Option<bool> {
         Some(*self)
+    }
+}
+
+impl Value for Prefilter {
+    const KIND: Kind = Kind::Text;
+    const NOUN: &'static str = "one of \"off\", \"flow\" and \"flow-required\"";
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == text)
+    }
+
+    fn text(&self) -> String {
+        self.as_str().to_owned()
     }
 }
 
