@@ -178,6 +178,12 @@ TEXT
     wait_until all_received
     wait_until findings
 
+    step "a reload reads the packs again, and the same process goes on"
+    before=$(pid)
+    systemctl reload phonehome
+    wait_until grep -q 'reloaded; packs: ' /run/test/log
+    is "$(pid)" "$before"
+
     step "an interface that goes away and comes back is taken up by a new start"
     before=$(pid)
     ip link del mon0
