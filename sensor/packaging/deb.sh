@@ -61,9 +61,9 @@ gzip -9nc "$top/CHANGELOG.md" >"$root/$doc/changelog.gz"
 gzip -9n >"$root/$doc/changelog.Debian.gz" <<TEXT
 phonehome ($version) unstable; urgency=medium
 
-  * See changelog.gz for what changes for the person who runs the sensor.
+  * What changes for the person who runs the sensor is in changelog.gz.
 
- -- The phonehome authors <phonehome@localhost>  $(date -u -R -d "@$SOURCE_DATE_EPOCH")
+ -- The phonehome authors <maintainers@phonehome.invalid>  $(date -u -R -d "@$SOURCE_DATE_EPOCH")
 TEXT
 {
     sed '/@MIT@/d' "$here/debian/copyright"

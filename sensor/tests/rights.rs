@@ -12,6 +12,7 @@
 )]
 
 use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
@@ -312,6 +313,41 @@ fn a_service_manager_hears_that_it_is_ready_alive_and_stopping() {
     wire.process().signal("TERM");
     while !heard().starts_with("STOPPING=1\n") {}
     assert_eq!(sensor.ended_within(Duration::from_secs(5)).code(), Some(0));
+}
+
+#[test]
+fn a_reload_cannot_reach_outside_the_folders_of_the_start() {
+    for (landlock, said) in [
+        ("require", "nothing was reloaded; what was in force stays"),
+        ("off", "reloaded; packs: "),
+    ] {
+        let Some(wire) = Wire::new() else { return };
+        // Both can be read by anybody, as far as owner and mode go.
+        let inside = wire.folder.path().join("packs");
+        let outside = wire.folder.path().join("elsewhere");
+        for folder in [wire.folder.path(), &inside, &outside] {
+            fs::create_dir_all(folder).unwrap();
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let pack =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../signatures/data/packs/kaspersky.toml");
+        fs::copy(&pack, inside.join("kaspersky.toml")).unwrap();
+        fs::copy(&pack, outside.join("kaspersky.toml")).unwrap();
+        let landlock = format!("--rights.landlock={landlock}");
+        let sensor = wire.start(&[&landlock, "--signatures", inside.to_str().unwrap()]);
+        wire.wait_for("/-/ready", |it| it == "ready\n");
+        wire.process().signal("HUP");
+        sensor.line_with("reloaded; packs: ");
+        fs::remove_file(inside.join("kaspersky.toml")).unwrap();
+        symlink(
+            outside.join("kaspersky.toml"),
+            inside.join("kaspersky.toml"),
+        )
+        .unwrap();
+        wire.process().signal("HUP");
+        sensor.line_with(said);
+        wire.wait_for("/-/ready", |it| it == "ready\n");
+    }
 }
 
 /// A pair of interfaces, `mon0` and `src0`, in a namespace of its own.

@@ -104,9 +104,10 @@ const SPECIAL_FILES: BitFlags<AccessFs> = landlock::make_bitflags!(AccessFs::{
 
 /// What the sensor reads of the system: its own processor time, memory and descriptors, when the
 /// system started, and how interfaces are.
-const SYSTEM: [&str; 6] = [
+const SYSTEM: [&str; 7] = [
     "/proc/self",
     "/proc/stat",
+    "/proc/sys/kernel/osrelease",
     "/proc/sys/vm/overcommit_memory",
     "/sys/class/net",
     "/sys/devices",
