@@ -11,6 +11,8 @@ use crate::capture::{self, Capture};
 use crate::check;
 use crate::compare;
 use crate::error::Error;
+use crate::floods;
+use crate::generate::floods::Flood;
 use crate::generate::{self, Kind, Spec};
 use crate::measure;
 use crate::peers::{self, Peer};
@@ -37,6 +39,8 @@ pub(crate) struct Arguments {
 enum Command {
     /// Write a capture, and the names that are in it to FILE.truth.jsonl
     Generate(GenerateArguments),
+    /// Measure memory, speed and what is still found under floods
+    Floods(FloodArguments),
     /// Compare the names that `phonehome names` reads with those that were generated
     Check(CheckArguments),
     /// Find the highest rate at which each program loses no frame on a wire (needs root)
@@ -102,6 +106,31 @@ struct CheckArguments {
 }
 
 #[derive(Debug, Args)]
+struct FloodArguments {
+    /// Only this flood; may be given several times
+    #[arg(long, value_enum)]
+    only: Vec<Flood>,
+    /// Capture time of each flood in seconds
+    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    seconds: u64,
+    /// Packets of a flood in a thousandth of the default rate
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    per_mille: u64,
+    /// Seed of everything that is random
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Fail if peak memory is more than this
+    #[arg(long, value_parser = octets, default_value = "512MiB")]
+    most_memory: u64,
+    /// Fail if less than this share of true hosts or sightings is found, in a thousandth
+    #[arg(long, default_value_t = 990)]
+    least_found: u64,
+    /// Record the result in bench/runs/DATE-MACHINE/
+    #[arg(long)]
+    record: bool,
+}
+
+#[derive(Debug, Args)]
 struct MeasureArguments {
     #[arg(long, default_value_t = 120)]
     timeout: u64,
@@ -118,6 +147,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Error> {
     match arguments.command {
         None => run_compare(&arguments.compare),
         Some(Command::Generate(arguments)) => run_generate(arguments),
+        Some(Command::Floods(arguments)) => run_floods(&arguments),
         Some(Command::Check(arguments)) => run_check(arguments),
         Some(Command::Live(arguments)) => wire::run_live(arguments),
         Some(Command::Soak(arguments)) => wire::run_soak(arguments),
@@ -160,6 +190,33 @@ fn run_generate(arguments: GenerateArguments) -> Result<ExitCode, Error> {
     };
     print(&report::json(&summary)?)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn run_floods(arguments: &FloodArguments) -> Result<ExitCode, Error> {
+    let plan = floods::Plan {
+        floods: match arguments.only.as_slice() {
+            [] => Flood::ALL.to_vec(),
+            only => only.to_vec(),
+        },
+        seconds: arguments.seconds,
+        per_mille: arguments.per_mille,
+        seed: arguments.seed,
+        most_kib: arguments.most_memory >> 10,
+        least_found: arguments.least_found,
+    };
+    let result = floods::run(&plan, &peers::sensor()?)?;
+    print(&floods::markdown(&result))?;
+    if arguments.record {
+        let texts = [
+            ("json", report::json(&result)?),
+            ("md", floods::markdown(&result)),
+        ];
+        let folder = report::record_as(&result.machine, "floods", &texts)?;
+        print(&format!("recorded in {}\n", folder.display()))?;
+    }
+    Ok(ExitCode::from(u8::from(
+        result.rows.iter().any(|it| it.complaint.is_some()),
+    )))
 }
 
 fn run_check(arguments: CheckArguments) -> Result<ExitCode, Error> {

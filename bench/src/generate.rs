@@ -18,6 +18,7 @@ use crate::error::Error;
 mod bulk;
 mod dns;
 mod domains;
+pub(crate) mod floods;
 mod flow;
 mod frame;
 mod hosts;

@@ -9,6 +9,7 @@
 //! - [`measure`] runs a program and reads the CPU time and memory that it used.
 //! - [`compare`] runs the programs in turn and reduces the runs to medians.
 //! - [`report`] prints and records the result, with the [`machine`] it was measured on.
+//! - [`floods`] measures what floods cost, and what they hide.
 //! - [`check`] compares the names that phonehome reads with those that were generated.
 //! - [`live`] sends frames over a wire of its own and finds the rate at which none is lost.
 //! - [`soak`] runs the sensor on such a wire for a long time, with troubles; [`interrupt`] ends it.
@@ -24,6 +25,7 @@ mod check;
 mod cli;
 mod compare;
 mod error;
+mod floods;
 mod generate;
 mod interrupt;
 mod live;

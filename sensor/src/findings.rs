@@ -58,6 +58,8 @@
 //! what is different in kind. A verdict is a function of which signals were seen, not of their
 //! order or number, so taking one away lowers it by what that one was worth and never flips it.
 
+use std::ops::AddAssign;
+
 use serde::Serialize;
 
 use phonehome_signatures::{Category, SignatureId, VendorId};
@@ -79,6 +81,7 @@ pub mod waivers;
 mod weight;
 
 pub use book::Book;
+use record::Over;
 pub use tally::Tally;
 
 /// How sure it is that the host has something of the vendor. The order is that of severity.
@@ -208,9 +211,12 @@ pub struct Cause {
 /// when both have their fill; an answer takes about 230 bytes for each of the two memories.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Limits {
-    /// Hosts that are known to be alive, and hosts with a role. When full, newcomers are refused.
+    /// Hosts that took part in an exchange, hosts only heard of, and hosts with a role, each. When
+    /// full, newcomers are refused.
     pub hosts: usize,
-    /// Pairs of a host and a vendor. When full, newcomers are refused.
+    /// Pairs of a host and a vendor. When full, the oldest of a host makes room that was never seen to
+    /// exchange anything, nor to be in touch at times a minute apart; if there is none, newcomers are
+    /// refused.
     pub findings: usize,
     /// Answers that are remembered, per client and network-wide each. When full, the one that was
     /// given longest ago makes room.
@@ -221,7 +227,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             hosts: 250_000,
-            findings: 100_000,
+            findings: 50_000,
             resolutions: 262_144,
         }
     }
@@ -247,6 +253,8 @@ pub struct Counts {
     pub outside: u64,
     /// Times a host was not taken in.
     pub hosts_refused: u64,
+    /// Records that made room for others.
+    pub findings_evicted: u64,
     /// Sightings and octets without a record for want of room.
     pub findings_refused: u64,
     /// Answers that made room for others.
@@ -257,4 +265,11 @@ pub struct Counts {
     pub signatures_over: u64,
     /// Sightings and octets of signatures that the catalogue does not have.
     pub signatures_unknown: u64,
+}
+
+impl AddAssign<Over> for Counts {
+    fn add_assign(&mut self, over: Over) {
+        self.names_over += over.names;
+        self.signatures_over += over.signatures;
+    }
 }

@@ -6,8 +6,9 @@
 //! ([`Malformed`]).
 
 use std::fmt;
+use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::host::Address;
 use crate::time::Timestamp;
@@ -54,9 +55,10 @@ impl fmt::Display for Malformed {
 ///
 /// Octets outside printable ASCII stand as `\DDD` in decimal, and a dot or backslash inside a label
 /// as `\.` or `\\` (RFC 4343 section 2.1). Never empty; the root name is not a [`Name`].
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(transparent)]
-pub struct Name(Box<str>);
+///
+/// A copy shares the text: many that are kept are the same.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Name(Arc<str>);
 
 impl Name {
     /// Normalises a name that came as text (SNI, HTTP): lower case, one trailing dot removed,
@@ -71,7 +73,7 @@ impl Name {
         for &octet in octets {
             push_octet(&mut text, octet);
         }
-        Some(Self(text.into_boxed_str()))
+        Some(Self(text.into()))
     }
 
     /// Takes text that already has the form of a [`Name`], as [`dns`] writes it. `None` if empty.
@@ -84,6 +86,12 @@ impl Name {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl Serialize for Name {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

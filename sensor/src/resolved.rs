@@ -9,11 +9,11 @@
 //!
 //! Both memories are bounded by a number of entries; the one answered longest ago makes room.
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
+use hashbrown::HashTable;
 
 use phonehome_signatures::SignatureId;
 
@@ -103,92 +103,126 @@ impl Resolved {
 }
 
 /// A bounded map that forgets the entry that was refreshed longest ago.
+///
+/// Entries lie in a row and are linked in the order of their newest refresh.
 #[derive(Debug)]
 struct Recent<K> {
-    entries: HashMap<K, Entry, RandomState>,
-    /// Every refresh in its order. Those that a later one outdates are skipped on the way out.
-    order: VecDeque<(K, u64)>,
+    /// Places of entries by the hash of their keys.
+    index: HashTable<u32>,
+    entries: Vec<Entry<K>>,
+    hasher: RandomState,
     capacity: usize,
-    next: u64,
+    /// Entries refreshed longest ago, and last.
+    ends: [u32; 2],
     evicted: u64,
 }
 
 /// An answer, and the time for which it was repeated.
 #[derive(Debug)]
-struct Entry {
+struct Answer {
     name: Name,
     signature: SignatureId,
     first: Timestamp,
     last: Timestamp,
-    /// Number of the newest refresh.
-    stamp: u64,
+}
+
+#[derive(Debug)]
+struct Entry<K> {
+    key: K,
+    answer: Answer,
+    /// The entries refreshed before and after it.
+    beside: [u32; 2],
 }
 
 impl<K: Copy + Eq + Hash> Recent<K> {
     fn new(capacity: usize) -> Self {
         Self {
-            entries: HashMap::default(),
-            order: VecDeque::new(),
-            capacity,
-            next: 0,
+            index: HashTable::new(),
+            entries: Vec::new(),
+            hasher: RandomState::default(),
+            capacity: capacity.min(NONE as usize),
+            ends: [NONE; 2],
             evicted: 0,
         }
     }
 
     fn remember(&mut self, key: K, resolution: &Resolution, at: Timestamp) {
-        let stamp = self.next;
-        self.next += 1;
-        if let Some(entry) = self.entries.get_mut(&key) {
-            entry.refresh(resolution, at);
-            entry.stamp = stamp;
+        if let Some(place) = self.place(&key) {
+            self.entries[place as usize].answer.refresh(resolution, at);
+            self.unlink(place);
+            return self.link(place);
+        }
+        let entry = Entry {
+            key,
+            answer: Answer {
+                name: resolution.name.clone(),
+                signature: resolution.signature,
+                first: at,
+                last: at,
+            },
+            beside: [NONE; 2],
+        };
+        let place = if self.entries.len() < self.capacity {
+            self.entries.push(entry);
+            (self.entries.len() - 1) as u32
         } else {
-            if !self.make_room() {
+            self.evicted += 1;
+            let place = self.ends[OLDER];
+            if place == NONE {
                 return;
             }
-            self.entries.insert(
-                key,
-                Entry {
-                    name: resolution.name.clone(),
-                    signature: resolution.signature,
-                    first: at,
-                    last: at,
-                    stamp,
-                },
-            );
-        }
-        self.order.push_back((key, stamp));
-        if self.order.len() > self.capacity.saturating_mul(2) {
-            let entries = &self.entries;
-            self.order
-                .retain(|(key, stamp)| entries.get(key).is_some_and(|it| it.stamp == *stamp));
+            self.unlink(place);
+            let hash = self.hasher.hash_one(self.entries[place as usize].key);
+            if let Ok(found) = self.index.find_entry(hash, |it| *it == place) {
+                found.remove();
+            }
+            self.entries[place as usize] = entry;
+            place
+        };
+        let (entries, hasher) = (&self.entries, &self.hasher);
+        let hash_of = |it: &u32| hasher.hash_one(entries[*it as usize].key);
+        self.index.insert_unique(hash_of(&place), place, hash_of);
+        self.link(place);
+    }
+
+    fn lookup(&self, key: &K, at: Timestamp) -> Option<&Answer> {
+        let answer = &self.entries[self.place(key)? as usize].answer;
+        (answer.first <= at && at.since(answer.last) <= KEPT).then_some(answer)
+    }
+
+    fn place(&self, key: &K) -> Option<u32> {
+        let is_it = |it: &u32| self.entries[*it as usize].key == *key;
+        self.index.find(self.hasher.hash_one(key), is_it).copied()
+    }
+
+    /// Puts an entry behind the one refreshed last.
+    fn link(&mut self, place: u32) {
+        let last = self.ends[NEWER];
+        self.entries[place as usize].beside = [last, NONE];
+        self.ends[NEWER] = place;
+        match last {
+            NONE => self.ends[OLDER] = place,
+            last => self.entries[last as usize].beside[NEWER] = place,
         }
     }
 
-    /// Whether there is room for one more entry, after the oldest went if need be.
-    fn make_room(&mut self) -> bool {
-        if self.entries.len() < self.capacity {
-            return true;
-        }
-        self.evicted += 1;
-        while let Some((key, stamp)) = self.order.pop_front() {
-            if self.entries.get(&key).is_some_and(|it| it.stamp == stamp) {
-                self.entries.remove(&key);
-                return true;
+    fn unlink(&mut self, place: u32) {
+        let beside = self.entries[place as usize].beside;
+        for (there, back) in [(OLDER, NEWER), (NEWER, OLDER)] {
+            match beside[there] {
+                NONE => self.ends[there] = beside[back],
+                other => self.entries[other as usize].beside[back] = beside[back],
             }
         }
-        false
-    }
-
-    fn lookup(&self, key: &K, at: Timestamp) -> Option<&Entry> {
-        let entry = self.entries.get(key)?;
-        (entry.first <= at && at.since(entry.last) <= KEPT).then_some(entry)
     }
 }
 
-impl Entry {
+impl Answer {
     fn refresh(&mut self, resolution: &Resolution, at: Timestamp) {
         let same = self.signature == resolution.signature && self.name == resolution.name;
         if same && at.since(self.last) <= KEPT {
+            // A clock may have been set back.
+            self.first = self.first.min(at);
             self.last = self.last.max(at);
             return;
         }
@@ -200,6 +234,15 @@ impl Entry {
         self.last = at;
     }
 }
+
+/// No entry.
+const NONE: u32 = u32::MAX;
+
+/// Index of the one before, or of the first.
+const OLDER: usize = 0;
+
+/// Index of the one after, or of the last.
+const NEWER: usize = 1;
 
 /// How long an answer is good for. Clients use addresses well beyond the TTL, most of all those
 /// that keep connections open; an hour is a usual bound of what resolvers and stubs hold on to.
@@ -311,7 +354,7 @@ mod tests {
             resolved.remember(&answer(CLIENT, numbered(number % 6), "a.example"), at(0));
             resolved.remember(&answer(CLIENT, numbered(0), "a.example"), at(0));
             assert!(resolved.by_client.entries.len() <= 4);
-            assert!(resolved.by_client.order.len() <= 8);
+            assert!(resolved.by_client.index.len() <= 4);
         }
     }
 

@@ -136,6 +136,8 @@ pub struct Visibility {
     pub flows_evicted: [u64; 2],
     /// Flows whose messages in the making were given up for want of room, by [`Transport`].
     pub unfinished_evicted: [u64; 2],
+    /// Claimed questions that were told of at once, as too many waited for their answers.
+    pub questions_refused: u64,
 }
 
 impl Visibility {
@@ -147,6 +149,15 @@ impl Visibility {
             Ok(source) => self.named[transport][source as usize] += 1,
             Err(reason) => self.unnamed[transport][reason as usize] += 1,
         }
+    }
+
+    /// Flows that were seen and have not ended, by [`Transport`].
+    #[must_use]
+    pub fn flows_open(&self) -> [u64; 2] {
+        [0, 1].map(|it| {
+            let ended: u64 = self.flows_ended[it].iter().sum();
+            self.flows_started[it].saturating_sub(ended)
+        })
     }
 
     /// Counts a message by what became of it.
@@ -177,6 +188,7 @@ impl AddAssign<&Self> for Visibility {
         add(&mut self.flows_started, &other.flows_started);
         add(&mut self.flows_evicted, &other.flows_evicted);
         add(&mut self.unfinished_evicted, &other.unfinished_evicted);
+        self.questions_refused += other.questions_refused;
     }
 }
 

@@ -5,12 +5,17 @@
 #![cfg(feature = "capture")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
+use std::collections::VecDeque;
 use std::fs::File;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::{JoinHandle, sleep};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -36,6 +41,94 @@ fn what_is_sent_is_received_and_found_as_in_the_file() {
 }
 
 #[test]
+fn a_finding_is_in_the_metrics_within_two_seconds_of_its_frames() {
+    let Some(wire) = Wire::new(1) else { return };
+    let sensor = wire.start(&[]);
+    sensor.wait_until_ready();
+    wire.send("src0", &["--pps=2000"]);
+    let sent = Instant::now();
+    // Those that show only when silence has ended a flow are not among them.
+    sensor.wait_for("findings", |page| page.open_findings() >= 5);
+    assert!(
+        sent.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        sent.elapsed()
+    );
+}
+
+#[test]
+fn what_was_captured_before_the_stop_is_found() {
+    let Some(wire) = Wire::new(1) else { return };
+    let [path, expected] = ["live.txt", "file.txt"].map(|it| wire.folder.path().join(it));
+    let mut sensor = wire.start(&["--metrics", path.to_str().unwrap()]);
+    sensor.wait_until_ready();
+    wire.send("src0", &["--pps=2000"]);
+    assert!(sensor.stop() < Duration::from_secs(5));
+    let output = phonehome()
+        .args(["read", "--metrics"])
+        .args([&expected, &wire.capture])
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let [page, file] = [path, expected].map(|it| Page {
+        text: std::fs::read_to_string(it).unwrap(),
+    });
+    page.check();
+    assert_eq!(page.received("mon0"), FRAMES);
+    assert_eq!(page.processed("mon0"), FRAMES);
+    assert_eq!(page.open_findings(), file.open_findings());
+    assert!(file.open_findings() > 5);
+}
+
+#[test]
+fn on_a_silent_wire_the_canary_sings_and_leaves_no_trace() {
+    let Some(wire) = Wire::new(1) else { return };
+    let sensor = wire.start(&[]);
+    sensor.wait_until_ready();
+    let found = |page: &Page| page.of("phonehome_canary_exchanges_total", "result=\"found\"");
+    sensor.wait_for("canaries", |page| found(page) >= 4);
+    let page = sensor.metrics();
+    let success = page.value("phonehome_canary_last_success_timestamp_seconds");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    assert!((now.as_secs_f64() - success).abs() < 10.0, "{success}");
+    assert_eq!(
+        page.value("phonehome_canary_latency_seconds_count") as u64,
+        found(&page)
+    );
+    assert_eq!((page.received("mon0"), page.queued()), (0, 0));
+    assert_eq!(page.of("phonehome_sightings_total", "vendor="), 0);
+    assert_eq!(page.of("phonehome_flows_started_total", "transport="), 0);
+    assert_eq!(page.of("phonehome_decode_packets_total", "network="), 0);
+    assert_eq!(sensor.get("/-/ready"), "ready\n");
+    for path in ["/api/v1/findings", "/metrics/hosts", "/"] {
+        let answer = sensor.get(path);
+        assert!(
+            !answer.is_empty() && !answer.contains("192.0.2.1"),
+            "{path}"
+        );
+    }
+    assert_eq!(findings(&sensor.get("/api/v1/findings")), [""; 0]);
+}
+
+#[test]
+fn without_signatures_the_canary_fails_within_fifteen_seconds() {
+    let Some(wire) = Wire::new(1) else { return };
+    let sensor = wire.start(&["--no-builtin-signatures"]);
+    let started = Instant::now();
+    sensor.wait_until_ready();
+    sensor.wait_for("the canary to fail", |_| {
+        sensor
+            .get("/-/ready")
+            .starts_with("not ready: a canary exchange")
+    });
+    assert!(
+        started.elapsed() < Duration::from_secs(17),
+        "{:?}",
+        started.elapsed()
+    );
+}
+
+#[test]
 fn two_interfaces_are_counted_apart() {
     let Some(wire) = Wire::new(2) else { return };
     let sensor = wire.start(&["--interface", "mon1"]);
@@ -49,6 +142,54 @@ fn two_interfaces_are_counted_apart() {
     let page = sensor.metrics();
     assert_eq!(page.processed("mon0"), 1200);
     assert_eq!(page.processed("mon1"), 700);
+}
+
+#[test]
+fn hostile_web_clients_take_nothing_from_the_capture() {
+    let Some(wire) = Wire::new(1) else { return };
+    let sensor = wire.start(&[]);
+    sensor.wait_until_ready();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let floods: Vec<_> = (0..3)
+        .map(|_| {
+            let space = File::open(format!("/run/netns/{}", wire.inside)).unwrap();
+            let is_over = Arc::clone(&is_over);
+            std::thread::spawn(move || {
+                nix::sched::setns(space, nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+                flood_until(&is_over)
+            })
+        })
+        .collect();
+    wire.send("src0", &["--pps=2000"]);
+    is_over.store(true, Ordering::Relaxed);
+    let connections: usize = floods.into_iter().map(|it| it.join().unwrap()).sum();
+    assert!(connections > 1_000, "{connections} connections");
+    sensor.wait_for("all frames", |page| page.received("mon0") >= FRAMES);
+    let page = sensor.metrics();
+    assert_eq!(page.received("mon0"), FRAMES);
+    assert_eq!(page.dropped("mon0"), 0);
+    let expected = findings(&read(&wire.capture));
+    sensor.wait_for("the findings of the file", |_| {
+        findings(&sensor.get("/api/v1/findings")) == expected
+    });
+}
+
+/// Opens connections, asks much and reads nothing; gives how many it opened.
+fn flood_until(is_over: &AtomicBool) -> usize {
+    let requests = "GET /api/v1/signatures HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(100);
+    let (mut open, mut count) = (VecDeque::new(), 0);
+    while !is_over.load(Ordering::Relaxed) {
+        if let Ok(mut stream) = TcpStream::connect("127.0.0.1:14663") {
+            let _ = stream.set_nonblocking(true);
+            let _ = stream.write(requests.as_bytes());
+            open.push_back(stream);
+            count += 1;
+        }
+        if open.len() > 100 {
+            open.pop_front();
+        }
+    }
+    count
 }
 
 #[test]
@@ -78,9 +219,133 @@ fn a_busy_wire_does_not_delay_the_stop_and_every_frame_is_accounted_for() {
 }
 
 #[test]
-fn an_interface_that_goes_down_or_away_is_taken_up_again() {
+fn octets_of_a_flagged_connection_are_those_that_were_sent_while_it_is_open_and_after() {
     let Some(wire) = Wire::new(1) else { return };
     let sensor = wire.start(&[]);
+    sensor.wait_until_ready();
+    ip(&[
+        "-n",
+        &wire.inside,
+        "addr",
+        "add",
+        "10.0.0.1/24",
+        "dev",
+        "mon0",
+    ]);
+    ip(&[
+        "-n",
+        &wire.outside,
+        "addr",
+        "add",
+        "10.0.0.2/24",
+        "dev",
+        "src0",
+    ]);
+    let (closing, closed) = channel();
+    let server = within(&wire.inside, || {
+        let listener = TcpListener::bind("10.0.0.1:443").unwrap();
+        std::thread::spawn(move || answer(&listener))
+    });
+    let others: Vec<_> = (0..4)
+        .map(|_| within(&wire.outside, || exchange("bulk.example", 3_000_000, None)))
+        .collect();
+    let flagged = within(&wire.outside, move || {
+        exchange("s00.upd.kaspersky.com", 700_001, Some(closed))
+    });
+    let sent = 700_001 + hello("s00.upd.kaspersky.com").len() as u64;
+    let octets = |page: &Page| {
+        let of = |direction| page.of("phonehome_sighting_bytes_total", direction);
+        [of("direction=\"sent\""), of("direction=\"received\"")]
+    };
+    sensor.wait_for("all octets of the open connection", |page| {
+        let known = octets(page);
+        assert!(known[0] <= sent && known[1] <= 2 * sent, "{known:?}");
+        known == [sent, 2 * sent]
+    });
+    closing.send(()).unwrap();
+    for it in others.into_iter().chain([flagged]) {
+        it.join().unwrap();
+    }
+    server.join().unwrap().join().unwrap();
+    sensor.wait_for("the ends of all connections", |page| {
+        page.of("phonehome_flows_ended_total", "transport=\"tcp\"") == 5
+    });
+    assert_eq!(octets(&sensor.metrics()), [sent, 2 * sent]);
+}
+
+/// Runs something in a thread inside a network namespace; sockets made there stay there.
+fn within<T: Send + 'static>(
+    namespace: &str,
+    what: impl FnOnce() -> T + Send + 'static,
+) -> JoinHandle<T> {
+    let path = format!("/run/netns/{namespace}");
+    std::thread::spawn(move || {
+        let space = File::open(path).unwrap();
+        nix::sched::setns(space, nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+        what()
+    })
+}
+
+/// Answers five connections, twice as many octets as come.
+fn answer(listener: &TcpListener) {
+    let answered: Vec<_> = (0..5)
+        .map(|_| {
+            let (mut stream, _) = listener.accept().unwrap();
+            std::thread::spawn(move || {
+                let mut buffer = vec![0; 16_384];
+                loop {
+                    match stream.read(&mut buffer).unwrap() {
+                        0 => return,
+                        len => stream.write_all(&[0x17; 32_768][..2 * len]).unwrap(),
+                    }
+                }
+            })
+        })
+        .collect();
+    for it in answered {
+        it.join().unwrap();
+    }
+}
+
+/// Greets a server by that name, sends it so many octets and reads twice as many; then closes, or
+/// waits to be told to.
+fn exchange(name: &str, octets: usize, close: Option<Receiver<()>>) {
+    let mut stream = TcpStream::connect("10.0.0.1:443").unwrap();
+    let mut reader = stream.try_clone().unwrap();
+    let hello = hello(name);
+    let all = 2 * (hello.len() + octets);
+    let read = std::thread::spawn(move || {
+        let mut left = all;
+        let mut buffer = vec![0; 65_536];
+        while left > 0 {
+            left -= reader.read(&mut buffer).unwrap();
+        }
+    });
+    stream.write_all(&hello).unwrap();
+    stream.write_all(&vec![0x17; octets]).unwrap();
+    read.join().unwrap();
+    if let Some(close) = close {
+        close.recv().unwrap();
+    }
+}
+
+/// A TLS hello of nothing but a server name (RFC 8446 section 4.1.2, RFC 6066 section 3).
+fn hello(name: &str) -> Vec<u8> {
+    let framed = |head: &[u8], width: usize, body: Vec<u8>| {
+        let len = (body.len() as u32).to_be_bytes();
+        [head, &len[4 - width..], &body].concat()
+    };
+    let list = framed(&[], 2, framed(&[0], 2, name.as_bytes().to_vec()));
+    let extensions = framed(&[], 2, framed(&[0, 0], 2, list));
+    let mut message = [&[3, 3][..], &[7; 32], &[0], &[0, 2, 0x13, 1], &[1, 0]].concat();
+    message.extend(extensions);
+    framed(&[0x16, 3, 1], 2, framed(&[1], 3, message))
+}
+
+#[test]
+fn an_interface_that_goes_down_or_away_is_taken_up_again() {
+    let Some(wire) = Wire::new(1) else { return };
+    let sensor = wire.start(&["--rights.keep-net-raw"]);
     sensor.wait_until_ready();
     ip(&["-n", &wire.inside, "link", "set", "mon0", "down"]);
     sensor.wait_for("the interface to be down", |page| !page.is_up("mon0"));
@@ -105,7 +370,7 @@ fn an_interface_that_goes_down_or_away_is_taken_up_again() {
 fn an_interface_that_is_down_at_the_start_is_waited_for() {
     let Some(wire) = Wire::new(1) else { return };
     ip(&["-n", &wire.inside, "link", "set", "mon0", "down"]);
-    let sensor = wire.start(&[]);
+    let sensor = wire.start(&["--rights.keep-net-raw"]);
     sensor.wait_for("an answer", |page| !page.is_up("mon0"));
     ip(&["-n", &wire.inside, "link", "set", "mon0", "up"]);
     sensor.wait_until_ready();
@@ -330,6 +595,16 @@ impl Page {
             .filter(|(row, _)| row.starts_with(&format!("{family}{{")) && row.contains(label))
             .map(|(_, value)| value.parse::<u64>().unwrap())
             .sum()
+    }
+
+    /// The value of a row without labels.
+    fn value(&self, row: &str) -> f64 {
+        let mut rows = self.text.lines().filter_map(|it| it.rsplit_once(' '));
+        rows.find(|it| it.0 == row).unwrap().1.parse().unwrap()
+    }
+
+    fn open_findings(&self) -> u64 {
+        self.of("phonehome_open_findings", "vendor=")
     }
 
     fn received(&self, interface: &str) -> u64 {

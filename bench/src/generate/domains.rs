@@ -45,6 +45,11 @@ impl Domains {
     }
 }
 
+/// Draws the name of a flagged vendor.
+pub(crate) fn flagged(rng: &mut Rng) -> &'static str {
+    FLAGGED[rng.index(FLAGGED.len())]
+}
+
 /// The synthetic name of a rank: `cdn.` + four syllables + `.example`.
 fn ordinary(rank: usize) -> Box<str> {
     // An odd factor permutes 16-bit numbers, so no two ranks share their syllables.

@@ -47,6 +47,14 @@ impl Flow {
         }
     }
 
+    /// Puts the frames of a flow without bulk before those of this one.
+    pub(crate) fn after(mut self, before: Self) -> Self {
+        for step in before.steps.into_iter().rev() {
+            self.steps.push_front(step);
+        }
+        self
+    }
+
     /// Puts the next frame into `frame` and returns the names that it completes. An empty `frame`
     /// means that the flow has ended.
     pub(crate) fn send(

@@ -6,7 +6,7 @@ use super::bulk::{Bulk, RtpBulk, TcpBulk};
 use super::domains::{Domains, Drawn};
 use super::flow::{Flow, Step};
 use super::frame::{ACK, Direction, Path, RST, SYN};
-use super::hosts::{self, Hosts};
+use super::hosts::Hosts;
 use super::http;
 use super::quic::KeyRefused;
 use super::rng::Rng;
@@ -15,6 +15,7 @@ use super::tls;
 use super::truth::{Expected, Source, Transport};
 
 mod dns;
+mod flood;
 mod quic;
 
 /// The kinds of flow.
@@ -38,6 +39,19 @@ pub(crate) enum FlowKind {
     Refused,
     /// A SYN of a flood, from a random source.
     Flood,
+    /// A host asks for a flagged name and goes there, by TLS, QUIC or HTTP.
+    Visit,
+    /// A connection that nobody answers, with the first half of a TLS hello.
+    HalfHello,
+    /// The second Initial of two, whose first never comes.
+    HalfInitial,
+    /// A question for a name that nobody asked for before, and the answer that there is none.
+    RandomName,
+    /// A question for a flagged name, or a SYN to a flagged vendor, in the name of any address of
+    /// the network.
+    MadeUpHost,
+    /// The first fragment of a datagram.
+    Fragment,
 }
 
 /// Writes the flows of a capture.
@@ -51,6 +65,8 @@ pub(crate) struct Author {
     hosts: Hosts,
     /// Whether connections carry bulk after their handshake.
     has_bulk: bool,
+    /// The name that all flows are to ask for, where it is not any.
+    only_name: Option<&'static str>,
 }
 
 impl Author {
@@ -63,6 +79,7 @@ impl Author {
             counts: BTreeMap::new(),
             domains: Domains::new(),
             has_bulk,
+            only_name: None,
         }
     }
 
@@ -82,6 +99,12 @@ impl Author {
             FlowKind::Unanswered => self.unanswered(),
             FlowKind::Refused => self.refused(),
             FlowKind::Flood => self.flood(),
+            FlowKind::Visit => self.visit()?,
+            FlowKind::HalfHello => self.half_hello(),
+            FlowKind::HalfInitial => self.half_initial()?,
+            FlowKind::RandomName => self.random_name(),
+            FlowKind::MadeUpHost => self.made_up_host(),
+            FlowKind::Fragment => self.fragment(),
         })
     }
 
@@ -261,14 +284,10 @@ impl Author {
         Flow::new(vec![Step::new(0, syn), Step::new(round_trip, reset)], None)
     }
 
-    fn flood(&mut self) -> Flow {
-        self.count("tcp_flood");
-        let mut connection = Connection::new(hosts::random_source(&mut self.rng), &mut self.rng);
-        let syn = connection.segment(Direction::Up, SYN, &[]);
-        Flow::new(vec![Step::new(0, syn)], None)
-    }
-
     fn name(&mut self) -> String {
+        if let Some(name) = self.only_name {
+            return name.to_owned();
+        }
         let Drawn { name, flagged } = self.domains.pick(&mut self.rng);
         let name = name.to_owned();
         if flagged {

@@ -104,6 +104,11 @@ impl Expected {
 }
 
 impl Source {
+    /// Whether the client sends it.
+    pub(crate) const fn is_from_client(self) -> bool {
+        !matches!(self, Self::DnsAnswer)
+    }
+
     /// The sensor's word for it.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {

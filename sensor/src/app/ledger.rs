@@ -1,32 +1,41 @@
 //! The ledger: takes notices into the book, writes events, and makes snapshots.
 
 use std::io::{self, Write};
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use phonehome_signatures::Directives;
 
+use super::manager::Manager;
 use super::policy::Policy;
 use super::snapshot::{Input, snapshot};
 use crate::detection::{Notice, Sighting, What};
-use crate::export::{Snapshot, events};
+use crate::export::protection::{Protection, Standing};
+use crate::export::{Ready, Snapshot, events};
 use crate::findings::waivers::Waivers;
 use crate::findings::{Book, Change, Limits};
 use crate::host::HomeNetworks;
 use crate::inventory::Inventory;
-use crate::pipeline::{self, Counts, Follower, Loaded};
+use crate::pipeline::{self, Counts, Follower, Loaded, canary};
+use crate::worker::Told;
 
 /// The one writer of findings.
 pub struct Ledger {
     loaded: Follower,
     input: Input,
     book: Book,
-    home: HomeNetworks,
+    home: Arc<ArcSwap<HomeNetworks>>,
+    /// The home networks that are gone by.
+    at_home: Arc<HomeNetworks>,
     changes: Vec<Change>,
     events: Option<Events>,
     counts: Counts,
+    protections: Arc<[(Protection, Standing)]>,
     policy: Arc<Policy>,
     shared: Option<Arc<Shared>>,
+    manager: Option<Manager>,
     stop: Box<dyn Fn() -> bool>,
 }
 
@@ -34,9 +43,17 @@ pub struct Ledger {
 #[derive(Debug)]
 pub struct Shared {
     inventory: Inventory,
-    /// Everything but the findings.
-    view: ArcSwap<Snapshot>,
+    view: ArcSwap<View>,
     policy: Arc<Policy>,
+    home: Arc<ArcSwap<HomeNetworks>>,
+}
+
+/// Everything but the findings, as of the newest publication.
+#[derive(Debug)]
+struct View {
+    snapshot: Snapshot,
+    /// When the canary counts as failing, unless a newer view says otherwise.
+    deadline: Option<Instant>,
 }
 
 struct Events {
@@ -50,17 +67,25 @@ impl Ledger {
     #[must_use]
     pub fn new(loaded: Arc<Loaded>, home: HomeNetworks, limits: Limits, input: Input) -> Self {
         let loaded = Follower::new(loaded);
-        let book = Book::new(Arc::clone(loaded.catalogue()), home.clone(), limits);
+        let at_home = Arc::new(home);
+        let book = Book::new(
+            Arc::clone(loaded.catalogue()),
+            HomeNetworks::clone(&at_home),
+            limits,
+        );
         Self {
             loaded,
             input,
             book,
-            home,
+            home: Arc::new(ArcSwap::new(Arc::clone(&at_home))),
+            at_home,
             changes: Vec::new(),
             events: None,
             counts: Counts::default(),
+            protections: Arc::default(),
             policy: Arc::default(),
             shared: None,
+            manager: None,
             stop: Box::new(|| false),
         }
     }
@@ -79,13 +104,24 @@ impl Ledger {
         self.stop = Box::new(stop);
     }
 
+    /// Tells a service manager how it goes.
+    pub fn tell_manager(&mut self, manager: Option<Manager>) {
+        self.manager = manager;
+    }
+
+    /// Shows how the process is kept from doing harm.
+    pub fn show_protections(&mut self, protections: Vec<(Protection, Standing)>) {
+        self.protections = protections.into();
+    }
+
     /// What other threads can look at while the ledger is written.
     pub fn share(&mut self) -> Arc<Shared> {
-        let view = ArcSwap::from_pointee(self.without_findings());
+        let view = ArcSwap::from_pointee(self.view());
         let shared = Arc::new(Shared {
             inventory: Inventory::default(),
             view,
             policy: Arc::clone(&self.policy),
+            home: Arc::clone(&self.home),
         });
         self.shared = Some(Arc::clone(&shared));
         shared
@@ -95,7 +131,7 @@ impl Ledger {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         self.policy.applied_to(Snapshot {
-            findings: self.book.findings(),
+            findings: self.book.findings().into_iter().map(Arc::new).collect(),
             ..self.without_findings()
         })
     }
@@ -126,19 +162,48 @@ impl Ledger {
         }
     }
 
+    fn view(&self) -> View {
+        let canary = self.counts.canary.as_ref();
+        View {
+            snapshot: self.without_findings(),
+            deadline: canary
+                .filter(|_| !self.counts.finished)
+                .map(|it| it.deadline),
+        }
+    }
+
     fn without_findings(&self) -> Snapshot {
-        snapshot(
-            self.loaded.catalogue(),
-            &self.input,
-            &self.counts,
-            &self.book,
+        Snapshot {
+            protections: Arc::clone(&self.protections),
+            ..snapshot(
+                self.loaded.catalogue(),
+                &self.input,
+                &self.counts,
+                &self.book,
+            )
+        }
+    }
+
+    /// How it goes, in a line.
+    fn status(&self) -> String {
+        let view = self.snapshot();
+        let state = match &view.ready {
+            Ready::Yes => "at work".to_owned(),
+            Ready::No(why) => format!("not ready: {why}"),
+        };
+        let received: u64 = view.captures.iter().map(|it| it.received_frames).sum();
+        let dropped: u64 = view.captures.iter().flat_map(|it| it.dropped_frames).sum();
+        format!(
+            "{state}; {} of {} hosts flagged; {received} frames received, {dropped} dropped",
+            view.flagged_hosts(),
+            view.hosts_seen
         )
     }
 
     /// Writes an event for a sighting of a home host.
     fn tell_sighting(&mut self, sighting: &Sighting) {
         if let Some(events) = &mut self.events
-            && self.home.contains(sighting.observation.client().address)
+            && self.at_home.contains(sighting.observation.client().address)
         {
             let started = sighting.observation.at;
             let catalogue = self.loaded.catalogue();
@@ -159,20 +224,31 @@ impl Ledger {
         }
     }
 
-    /// Takes up a catalogue that has replaced the one in use.
+    /// Takes up what has replaced the catalogue or the home networks in use.
     fn renew(&mut self) {
+        let home = self.home.load();
+        if !Arc::ptr_eq(&home, &self.at_home) {
+            self.at_home = Arc::clone(&home);
+            self.book.set_home(HomeNetworks::clone(&home));
+        }
         if let Some(successor) = self.loaded.changed() {
             self.book.set_catalogue(Arc::clone(successor));
         }
     }
 
-    fn publish(&mut self) {
+    fn publish_findings(&mut self) {
         let touched = self.book.take_touched();
         if let Some(shared) = &self.shared {
             for key in touched {
                 shared.inventory.put(key, self.book.finding(key.1, key.0));
             }
-            shared.view.store(Arc::new(self.without_findings()));
+        }
+    }
+
+    fn publish(&mut self) {
+        self.publish_findings();
+        if let Some(shared) = &self.shared {
+            shared.view.store(Arc::new(self.view()));
         }
     }
 }
@@ -187,12 +263,34 @@ impl pipeline::Ledger for Ledger {
             self.tell_sighting(&sighting);
         }
         self.tell_changes();
+        if self.book.touched() >= MAX_TOUCHED {
+            self.publish_findings();
+        }
     }
 
     fn count(&mut self, counts: &Counts) {
         self.renew();
         self.counts = counts.clone();
         self.publish();
+        if let Some(mut manager) = self.manager.take() {
+            if (self.stop)() {
+                manager.stopping();
+            }
+            manager.hear(counts, Instant::now(), || self.status());
+            self.manager = Some(manager);
+        }
+    }
+
+    fn is_finding(&mut self, told: &[Told]) -> bool {
+        self.renew();
+        let home = HomeNetworks::new([IpAddr::from(canary::CLIENT).into()]);
+        let catalogue = Arc::clone(self.loaded.catalogue());
+        let mut book = Book::new(catalogue, home, CANARY_LIMITS);
+        let mut changes = Vec::new();
+        for it in told {
+            book.take(&it.notice, &mut changes);
+        }
+        !book.findings().is_empty()
     }
 
     fn wants_more(&self) -> bool {
@@ -204,11 +302,21 @@ impl Shared {
     /// A copy of all that is shown, as of the newest publication.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let view = Snapshot::clone(&self.view.load());
-        self.policy.applied_to(Snapshot {
+        let view = self.view.load();
+        let mut snapshot = self.policy.applied_to(Snapshot {
             findings: self.inventory.findings(),
-            ..view
-        })
+            ..Snapshot::clone(&view.snapshot)
+        });
+        let is_failing = view.deadline.is_some_and(|it| it <= Instant::now());
+        if is_failing && snapshot.ready == Ready::Yes {
+            snapshot.ready = Ready::No(CANARY_FAILS.to_owned());
+        }
+        snapshot
+    }
+
+    /// Takes other networks to be the monitored ones, from the next notice on.
+    pub fn set_home(&self, home: HomeNetworks) {
+        self.home.store(Arc::new(home));
     }
 
     /// Puts directives in force, instead of those that were; the next snapshot goes by them.
@@ -233,3 +341,17 @@ impl Events {
         }
     }
 }
+
+/// Findings that may have changed before others see them.
+const MAX_TOUCHED: usize = 4096;
+
+/// Bounds of the book of one canary exchange.
+const CANARY_LIMITS: Limits = Limits {
+    hosts: 8,
+    findings: 8,
+    resolutions: 8,
+};
+
+/// Why the sensor is not ready when the canary fails.
+const CANARY_FAILS: &str = "a canary exchange has not come out as a finding for too long: a thread \
+                            is stuck, a queue is full, or no signatures are loaded";

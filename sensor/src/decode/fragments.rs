@@ -59,7 +59,10 @@ impl Fragments {
     pub(super) fn add(&mut self, at: Timestamp, fragment: Fragment<'_>) -> Option<Vec<u8>> {
         self.expire(at);
         let key = fragment.key;
-        let needed = fragment.octets.len().saturating_add(PART_OCTETS);
+        let needed = fragment
+            .octets
+            .len()
+            .saturating_add(DATAGRAM_OCTETS.saturating_add(PART_OCTETS));
         while self.held.saturating_add(needed) > MAX_HELD_OCTETS
             && let Some((_, oldest)) = self.begun.first_key_value()
         {
@@ -70,6 +73,7 @@ impl Fragments {
             self.next_number = number.wrapping_add(1);
             self.begun.insert(number, key);
             self.partials.insert(key, Partial::new(at, number));
+            self.held = self.held.saturating_add(DATAGRAM_OCTETS);
         }
         let partial = self.partials.get_mut(&key)?;
         let before = partial.held;
@@ -151,7 +155,7 @@ impl Partial {
             len: None,
             parts: BTreeMap::new(),
             filled: 0,
-            held: PART_OCTETS,
+            held: DATAGRAM_OCTETS,
         }
     }
 
@@ -214,8 +218,10 @@ impl Partial {
 
 /// Octets held for all datagrams: sixty-four of the longest.
 pub(super) const MAX_HELD_OCTETS: usize = 4 << 20;
-/// What a part or a datagram takes beside its octets, roughly.
-const PART_OCTETS: usize = 128;
+/// What a datagram takes beside its parts: its places in both maps, and the map of its parts.
+const DATAGRAM_OCTETS: usize = 640;
+/// What a part takes beside its octets, roughly.
+const PART_OCTETS: usize = 64;
 /// Parts of one datagram: the longest one in frames of 1,500 octets has forty-five.
 const MAX_PARTS: usize = 64;
 /// How long a datagram may take: what Linux allows (RFC 1122 section 3.3.2 asks for more).
@@ -382,6 +388,25 @@ mod tests {
         let rest = |id| part(id, 1_480, false, b"x");
         assert_eq!(fragments.add(NOW, rest(0)), None);
         assert_eq!(fragments.add(NOW, rest(9_999)).unwrap().len(), 1_481);
+    }
+
+    #[test]
+    fn what_is_held_is_the_sum_of_what_is_there() {
+        let mut fragments = Fragments::default();
+        for id in 0..30_000 {
+            fragments.add(NOW, part(id, 0, true, &[0; 200]));
+            if id % 3 == 0 {
+                fragments.add(NOW, part(id, 208, true, &[0; 80]));
+            }
+            if id % 5 == 0 {
+                fragments.add(NOW, part(id.saturating_sub(7), 0, false, &[0; 8]));
+            }
+        }
+        let sum: usize = fragments.partials.values().map(|it| it.held).sum();
+        assert_eq!(fragments.held(), sum);
+        let least = DATAGRAM_OCTETS + PART_OCTETS + 200;
+        assert!(fragments.partials.len() <= MAX_HELD_OCTETS / least);
+        assert_eq!(fragments.partials.len(), fragments.begun.len());
     }
 
     #[test]

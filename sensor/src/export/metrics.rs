@@ -16,9 +16,10 @@ use prometheus::process_collector::ProcessCollector;
 use self::page::{Page, encode, float};
 use super::directives::State;
 use super::json::{ECH, QUIC_VERSIONS};
+use super::protection::Protection;
 use super::{
-    CHANGES, DATAGRAMS, DECODE_REASONS, LAYERS, PACKETS, SKIPPED, STAGES, Snapshot, UNWRAPPED,
-    VERSION, day_start, link_word, verdict_word,
+    CHANGES, DATAGRAMS, DECODE_REASONS, LAYERS, PACKETS, REFUSED, SKIPPED, STAGES, Snapshot,
+    UNWRAPPED, VERSION, day_start, link_word, verdict_word,
 };
 use crate::detection::Reach;
 use crate::findings::Verdict;
@@ -29,6 +30,8 @@ use crate::visibility::{MessageResult, Protocol, Unnamed};
 
 mod directives;
 pub mod hosts;
+mod live;
+mod own;
 mod page;
 pub mod web;
 
@@ -44,16 +47,20 @@ pub fn text(snapshot: &Snapshot) -> String {
         ["version", "revision", "rustc"],
         [([VERSION, REVISION, RUSTC], 1.0)],
     );
+    protections(&mut page, snapshot);
     capture(&mut page, snapshot);
+    live::capture(&mut page, snapshot);
     pipeline(&mut page, snapshot);
+    canary(&mut page, snapshot);
     decode(&mut page, snapshot);
     flows(&mut page, snapshot);
     visibility(&mut page, snapshot);
     detection(&mut page, snapshot);
     findings(&mut page, snapshot);
     directives::directives(&mut page, snapshot);
-    inventory(&mut page, snapshot);
+    room(&mut page, snapshot);
     signatures(&mut page, snapshot);
+    own::own(&mut page, snapshot);
     page.into_text()
 }
 
@@ -62,6 +69,22 @@ pub fn text(snapshot: &Snapshot) -> String {
 #[must_use]
 pub fn process() -> String {
     encode(&ProcessCollector::for_self().collect())
+}
+
+fn protections(page: &mut Page, snapshot: &Snapshot) {
+    page.gauge(
+        "phonehome_protection",
+        "Whether a protection against a taken-over process is in force.",
+        ["kind"],
+        Protection::ALL
+            .into_iter()
+            .map(|kind| ([kind.as_str()], float(in_force(snapshot, kind)))),
+    );
+}
+
+fn in_force(snapshot: &Snapshot, kind: Protection) -> u64 {
+    let mut all = snapshot.protections.iter();
+    u64::from(all.any(|(it, standing)| *it == kind && standing.is_in_force()))
 }
 
 fn capture(page: &mut Page, snapshot: &Snapshot) {
@@ -172,6 +195,32 @@ fn pipeline(page: &mut Page, snapshot: &Snapshot) {
     );
 }
 
+fn canary(page: &mut Page, snapshot: &Snapshot) {
+    let Some(canary) = &snapshot.canary else {
+        return;
+    };
+    page.gauge(
+        "phonehome_canary_last_success_timestamp_seconds",
+        "Time when a canary exchange last came out as a finding, of the worker for which that is \
+         longest ago; 0 before the first.",
+        [],
+        [([], canary.last_success.unwrap_or_default().as_secs_f64())],
+    );
+    page.counter(
+        "phonehome_canary_exchanges_total",
+        "Canary exchanges that set out, and those that came out as a finding.",
+        ["result"],
+        [(["sent"], canary.sent), (["found"], canary.found)],
+    );
+    page.histogram(
+        "phonehome_canary_latency_seconds",
+        "Time from the capture thread to the finding, of canary exchanges.",
+        &canary.latency_bounds,
+        &canary.latency_counts,
+        canary.latency_sum,
+    );
+}
+
 fn decode(page: &mut Page, snapshot: &Snapshot) {
     let decode = &snapshot.decode;
     page.counter(
@@ -220,6 +269,21 @@ fn decode(page: &mut Page, snapshot: &Snapshot) {
 
 fn flows(page: &mut Page, snapshot: &Snapshot) {
     let seen = &snapshot.visibility;
+    page.gauge(
+        "phonehome_flows",
+        "Flows tracked now.",
+        ["transport"],
+        Transport::ALL
+            .into_iter()
+            .zip(seen.flows_open())
+            .map(|(it, count)| ([it.as_str()], float(count))),
+    );
+    page.gauge(
+        "phonehome_flows_limit",
+        "Flows that the tables may hold.",
+        [],
+        [([], float(snapshot.room.flow_limit))],
+    );
     page.counter(
         "phonehome_flows_started_total",
         "Flows first seen.",
@@ -237,6 +301,18 @@ fn flows(page: &mut Page, snapshot: &Snapshot) {
         "Flows dropped because the table was full.",
         ["transport"],
         by_transport(&seen.flows_evicted),
+    );
+    page.gauge(
+        "phonehome_flow_buffered_bytes",
+        "Bytes held for messages in the making.",
+        [],
+        [([], float(snapshot.room.buffered_bytes))],
+    );
+    page.counter(
+        "phonehome_flow_buffers_evicted_total",
+        "Flows whose messages in the making were given up because all took too much memory.",
+        ["transport"],
+        by_transport(&seen.unfinished_evicted),
     );
 }
 
@@ -313,7 +389,7 @@ fn visibility(page: &mut Page, snapshot: &Snapshot) {
 fn detection(page: &mut Page, snapshot: &Snapshot) {
     let sightings = &snapshot.sightings;
     let pairs = || {
-        let signatures = snapshot.catalogue.signatures().iter();
+        let signatures = snapshot.catalogue.signatures();
         let enabled = signatures.filter(|it| it.enabled);
         enabled.map(|it| [snapshot.vendor_id(it.vendor), it.category.as_str()])
     };
@@ -438,16 +514,21 @@ fn findings(page: &mut Page, snapshot: &Snapshot) {
     );
 }
 
-fn inventory(page: &mut Page, snapshot: &Snapshot) {
-    let left_out = &snapshot.left_out;
+fn room(page: &mut Page, snapshot: &Snapshot) {
     page.counter(
-        "phonehome_inventory_refused_total",
-        "Times that a host, or a sighting for a finding, was not taken in for want of room.",
-        ["what"],
-        [
-            (["host"], left_out.hosts_refused),
-            (["finding"], left_out.findings_refused),
-        ],
+        "phonehome_findings_evicted_total",
+        "Findings of hosts that may not exist, dropped because there were too many.",
+        [],
+        [([], snapshot.room.findings_evicted)],
+    );
+    page.counter(
+        "phonehome_refused_total",
+        "Newcomers left out because a collection was full.",
+        ["collection"],
+        REFUSED
+            .into_iter()
+            .zip(snapshot.room.refused)
+            .map(|(it, count)| ([it], count)),
     );
 }
 
@@ -457,17 +538,12 @@ fn signatures(page: &mut Page, snapshot: &Snapshot) {
         "phonehome_signatures",
         "Signatures loaded that claim names.",
         ["vendor"],
-        catalogue
-            .vendors()
-            .iter()
-            .map(|it| ([it.id.as_str()], 0))
-            .chain(
-                catalogue
-                    .signatures()
-                    .iter()
-                    .filter(|it| it.enabled)
-                    .map(|it| ([snapshot.vendor_id(it.vendor)], 1)),
-            ),
+        catalogue.vendors().map(|it| ([it.id.as_str()], 0)).chain(
+            catalogue
+                .signatures()
+                .filter(|it| it.enabled)
+                .map(|it| ([snapshot.vendor_id(it.vendor)], 1)),
+        ),
     );
     let packs = catalogue.packs();
     page.gauge(
@@ -527,7 +603,7 @@ fn vendors_and<'a, const N: usize>(
     snapshot: &'a Snapshot,
     words: [&'static str; N],
 ) -> impl Iterator<Item = ([&'a str; 2], u64)> {
-    let vendors = snapshot.catalogue.vendors().iter();
+    let vendors = snapshot.catalogue.vendors();
     vendors.flat_map(move |vendor| words.map(|it| ([vendor.id.as_str(), it], 0)))
 }
 

@@ -7,15 +7,33 @@ use std::time::Duration;
 
 use phonehome_signatures::{Catalogue, Category, Directives, VendorId, Waiver};
 
-use super::{Capture, Decode, Mode, Pipeline, Ready, Sightings, Snapshot, Worker};
+use super::protection::{Protection, Standing};
+use super::{
+    Canary, Capture, Decode, Looking, Mode, Own, Pipeline, Ready, Reload, Room, Sightings,
+    Snapshot, Worker,
+};
 use crate::detection::Reach;
 use crate::findings::waivers::Waivers;
 use crate::findings::{Finding, Verdict};
-use crate::frame::LinkType;
+use crate::frame::{Card, LinkType};
 use crate::host::Address;
 use crate::names::{Endpoint, Name, Observation, Source, Transport};
 use crate::time::Timestamp;
 use crate::visibility::{MessageResult, Protocol, Unnamed, Visibility};
+
+/// A running sensor whose newest reload succeeded.
+pub(super) fn own() -> Own {
+    let at = Timestamp::from_secs_nanos(1_506_931_200, 0);
+    Own {
+        reload: Arc::new(Reload {
+            at,
+            succeeded_at: at,
+            errors: Vec::new(),
+            waiting: Vec::new(),
+        }),
+        log_lines_lost: 3,
+    }
+}
 
 /// Two vendors with two signatures each.
 pub(super) fn catalogue() -> Arc<Catalogue> {
@@ -43,6 +61,20 @@ pub(super) fn snapshot() -> Snapshot {
         worker_frames: 34_119,
         dropped_frames: [0, 3, 1],
         truncated_frames: 12,
+        cut_off: Some([700, 980_000]),
+        rings: Some([41, 1, 3]),
+        card: Some(Card {
+            offloads: [
+                Some(true),
+                Some(false),
+                None,
+                Some(true),
+                Some(true),
+                Some(true),
+            ],
+            ring: Some((256, 4_096)),
+            mtu: Some(1_500),
+        }),
         first_frame: Some(at(0)),
         last_frame: Some(at(7_325)),
     }];
@@ -59,10 +91,18 @@ pub(super) fn snapshot() -> Snapshot {
         ],
         queue_limit_frames: 65_536,
         busy: vec![
-            ("capture".to_owned(), Duration::from_millis(1_250)),
+            ("capture0".to_owned(), Duration::from_millis(1_250)),
             ("worker0".to_owned(), Duration::from_millis(310)),
         ],
     };
+    snapshot.canary = Some(Canary {
+        sent: 4_882,
+        found: 4_880,
+        last_success: Some(at(7_324)),
+        latency_counts: vec![4_000, 879, 1],
+        latency_sum: Duration::from_secs(391),
+        ..canary()
+    });
     snapshot.decode = Decode {
         packets: [(("ipv4", "tcp"), 30_000), (("ipv6", "udp"), 4_000)].into(),
         errors: [(("network", "short"), 4), (("tunnel", "depth"), 1)].into(),
@@ -94,10 +134,22 @@ pub(super) fn snapshot() -> Snapshot {
         octets: [((KASPERSKY, Category::Update), [120_400, 45_100_000])].into(),
         last_seen: [(KASPERSKY, at(7_300)), (BYTEDANCE, at(600))].into(),
     };
-    snapshot.findings = findings();
+    snapshot.findings = findings().into_iter().map(Arc::new).collect();
     snapshot.changes = [((KASPERSKY, "opened"), 3), ((BYTEDANCE, "opened"), 2)].into();
     snapshot.hosts_seen = 41;
+    snapshot.room = Room {
+        flow_limit: 1_000_000,
+        buffered_bytes: 4_321,
+        findings_evicted: 2,
+        refused: [1, 0, 5, 0, 3],
+    };
     snapshot.resolved_addresses = 77;
+    snapshot.protections = Protection::ALL
+        .map(|it| match it {
+            Protection::LandlockNetwork => (it, Standing::Unavailable("old kernel".to_owned())),
+            it => (it, Standing::InForce),
+        })
+        .into();
     snapshot
 }
 
@@ -106,8 +158,10 @@ pub(super) fn empty() -> Snapshot {
     Snapshot {
         catalogue: catalogue(),
         ready: Ready::Yes,
+        looking: Looking::default(),
         captures: Vec::new(),
         pipeline: Pipeline::default(),
+        canary: Some(canary()),
         decode: Decode::default(),
         visibility: Visibility::default(),
         sightings: Sightings::default(),
@@ -115,10 +169,20 @@ pub(super) fn empty() -> Snapshot {
         changes: BTreeMap::new(),
         directives: directives(),
         waivers: waivers(),
-        left_out: Default::default(),
+        own: Some(own()),
         hosts_seen: 0,
+        room: Room::default(),
         resolved_addresses: 0,
         resolved_evicted: 0,
+        protections: Arc::default(),
+    }
+}
+
+fn canary() -> Canary {
+    Canary {
+        latency_bounds: vec![Duration::from_millis(100), Duration::from_secs(1)],
+        latency_counts: vec![0; 3],
+        ..Canary::default()
     }
 }
 

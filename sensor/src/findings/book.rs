@@ -1,6 +1,6 @@
 //! The book of findings: the one place that takes notices and gives verdicts.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use phonehome_signatures::{Catalogue, Service, SignatureId, VendorId};
 
 use super::grounds::grounds;
-use super::record::{Octets, Record, Side};
+use super::record::{Octets, Over, Record, Side};
 use super::roles::{Hosts, View};
 use super::tally::Tally;
 use super::verdict::Manner;
@@ -35,6 +35,8 @@ pub struct Book {
     resolved: Resolved,
     hosts: Hosts,
     records: HashMap<(Address, VendorId), Record, RandomState>,
+    /// The keys of records that may make room for others, the oldest first; each record once.
+    weak: VecDeque<(Address, VendorId)>,
     counts: Counts,
     tally: Tally,
     /// Findings that have changed since they were last asked for.
@@ -53,13 +55,14 @@ impl Book {
     #[must_use]
     pub fn new(catalogue: Arc<Catalogue>, home: HomeNetworks, limits: Limits) -> Self {
         Self {
-            classes: catalogue.signatures().iter().map(Class::of).collect(),
+            classes: classes(&catalogue),
             catalogue,
             home,
             limits,
             resolved: Resolved::new(limits.resolutions),
             hosts: Hosts::new(limits.hosts),
             records: HashMap::default(),
+            weak: VecDeque::new(),
             counts: Counts::default(),
             tally: Tally::default(),
             touched: BTreeSet::new(),
@@ -69,8 +72,20 @@ impl Book {
     /// Judges by a successor of the catalogue from here on: a signature or vendor that both have has
     /// the same number in both. What was judged before stays as it is.
     pub fn set_catalogue(&mut self, successor: Arc<Catalogue>) {
-        self.classes = successor.signatures().iter().map(Class::of).collect();
+        self.classes = classes(&successor);
         self.catalogue = successor;
+    }
+
+    /// How many findings have changed since [`Book::take_touched`].
+    #[must_use]
+    pub fn touched(&self) -> usize {
+        self.touched.len()
+    }
+
+    /// Takes other networks to be the monitored ones from here on. Findings of hosts that are no
+    /// longer at home stay, and get no more sightings.
+    pub fn set_home(&mut self, home: HomeNetworks) {
+        self.home = home;
     }
 
     /// The keys of findings that have changed since this was last called, in order.
@@ -111,7 +126,7 @@ impl Book {
             }
             What::Resolver(host) => {
                 if self.home.contains(*host) {
-                    self.hosts.seen(*host);
+                    self.hosts.heard(*host);
                     self.hosts.resolver(*host);
                     self.touch(*host);
                 }
@@ -209,6 +224,12 @@ impl Book {
         }
     }
 
+    /// How many home hosts were seen on the wire.
+    #[must_use]
+    pub fn alive(&self) -> usize {
+        self.hosts.alive()
+    }
+
     /// Sightings counted by vendor.
     #[must_use]
     pub const fn tally(&self) -> &Tally {
@@ -234,7 +255,7 @@ impl Book {
     /// Takes note of who is alive, and of who is asked in DNS.
     fn observation(&mut self, observation: &Observation) {
         if self.is_home(observation.src.address) {
-            self.hosts.seen(observation.src.address);
+            self.hosts.heard(observation.src.address);
         }
         let server = observation.server().address;
         if observation.source == Source::DnsQuery && self.is_home(server) {
@@ -251,14 +272,11 @@ impl Book {
         }
         let class = self.known_class(sighting.signature)?;
         self.tally.sighting(sighting, class);
-        let record = record(
-            &mut self.records,
-            (host, class.vendor),
-            self.limits,
-            &mut self.counts,
-        )?;
-        self.touched.insert((class.vendor, host));
-        if !record.sighting(sighting, class, manner, &mut self.counts) {
+        let record = self.record((host, class.vendor))?;
+        let mut over = Over::default();
+        let may_change = record.sighting(sighting, class, manner, &mut over);
+        self.counts += over;
+        if !may_change {
             return None;
         }
         let moment = Moment {
@@ -298,12 +316,33 @@ impl Book {
         connection: &Connection,
         correlated: &mut Option<Sighting>,
     ) -> Option<Change> {
-        let host = connection.client.address;
-        if self.is_home(host) {
-            self.hosts.seen(host);
+        let (host, server) = (connection.client.address, connection.server.address);
+        let is_ours = self.is_home(host);
+        match connection.reach {
+            Reach::Asked | Reach::Refused | Reach::Attempted => {
+                // Of the packets of a flood, most are done with here.
+                if !is_ours {
+                    return None;
+                }
+                self.hosts.heard(host);
+            }
+            Reach::Connected => {
+                for it in [host, server] {
+                    if self.is_home(it) {
+                        self.hosts.heard(it);
+                    }
+                }
+            }
+            Reach::Transferred => {
+                for it in [host, server] {
+                    if self.is_home(it) {
+                        self.hosts.proven(it);
+                    }
+                }
+            }
         }
-        if connection.reach >= Reach::Connected && self.is_home(connection.server.address) {
-            self.hosts.seen(connection.server.address);
+        if !is_ours {
+            return None;
         }
         match (connection.signature, connection.named) {
             (Some(signature), named) => {
@@ -406,7 +445,9 @@ impl Book {
                 received: connection.received,
                 both_ways: false,
             };
-            record.octets(notice.at, signature, class, octets, &mut self.counts);
+            let mut over = Over::default();
+            record.octets(notice.at, signature, class, octets, &mut over);
+            self.counts += over;
             self.tally.octets(class, octets);
         }
         change
@@ -425,15 +466,12 @@ impl Book {
             return None;
         }
         let class = self.known_class(signature)?;
-        let record = record(
-            &mut self.records,
-            (host, class.vendor),
-            self.limits,
-            &mut self.counts,
-        )?;
+        let record = self.record((host, class.vendor))?;
+        let mut over = Over::default();
+        let may_change = record.octets(notice.at, signature, class, octets, &mut over);
+        self.counts += over;
         self.tally.octets(class, octets);
-        self.touched.insert((class.vendor, host));
-        if !record.octets(notice.at, signature, class, octets, &mut self.counts) {
+        if !may_change {
             return None;
         }
         let moment = Moment {
@@ -474,6 +512,34 @@ impl Book {
         })
     }
 
+    /// The record of a host and a vendor, which is made if there is room, or can be made room.
+    fn record(&mut self, key: (Address, VendorId)) -> Option<&mut Record> {
+        if !self.records.contains_key(&key) {
+            if self.records.len() >= self.limits.findings && !self.make_room() {
+                self.counts.findings_refused += 1;
+                return None;
+            }
+            self.weak.push_back(key);
+        }
+        self.touched.insert((key.1, key.0));
+        Some(self.records.entry(key).or_default())
+    }
+
+    /// Takes out the oldest record that may as well be of a host that does not exist: it was never
+    /// seen to exchange anything with anyone, nor to come back. `false` if there is none.
+    fn make_room(&mut self) -> bool {
+        while let Some(key) = self.weak.pop_front() {
+            let is_weak = |it: &Record| !it.is_lasting() && !self.hosts.is_proven(key.0);
+            if self.records.get(&key).is_some_and(is_weak) {
+                self.records.remove(&key);
+                self.touched.insert((key.1, key.0));
+                self.counts.findings_evicted += 1;
+                return true;
+            }
+        }
+        false
+    }
+
     /// The products that the signatures which bear the verdict name.
     fn products(&self, record: &Record, view: View, verdict: Verdict) -> Vec<String> {
         let mut products: Vec<String> = record
@@ -500,8 +566,8 @@ impl Book {
     /// Takes note that what is said of a host may have changed for every vendor.
     fn touch(&mut self, host: Address) {
         let vendors = (0..)
-            .zip(self.catalogue.vendors())
-            .map(|(id, _)| VendorId(id));
+            .map(VendorId)
+            .take_while(|it| self.catalogue.vendor(*it).is_some());
         let keys = vendors.filter(|it| self.records.contains_key(&(host, *it)));
         self.touched.extend(keys.map(|it| (it, host)));
     }
@@ -524,18 +590,10 @@ impl Book {
     }
 }
 
-/// The record of a host and a vendor, which is made if there is room.
-fn record<'r>(
-    records: &'r mut HashMap<(Address, VendorId), Record, RandomState>,
-    key: (Address, VendorId),
-    limits: Limits,
-    counts: &mut Counts,
-) -> Option<&'r mut Record> {
-    if records.len() >= limits.findings && !records.contains_key(&key) {
-        counts.findings_refused += 1;
-        return None;
-    }
-    Some(records.entry(key).or_default())
+/// The classes of all signatures by their number, those that have gone included.
+fn classes(catalogue: &Catalogue) -> Vec<Class> {
+    let signatures = (0..).map_while(|it| catalogue.signature(SignatureId(it)));
+    signatures.map(Class::of).collect()
 }
 
 fn span(record: &Record, view: View) -> Option<(Timestamp, Timestamp)> {

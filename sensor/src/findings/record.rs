@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use phonehome_signatures::SignatureId;
 
+use super::Verdict;
 use super::rhythm::Rhythm;
 use super::roles::View;
 use super::verdict::{Manner, Signal, Signals, verdict};
 use super::weight::Class;
-use super::{Counts, Verdict};
 use crate::detection::{Reach, Sighting};
 use crate::host::Address;
 use crate::names::{Name, Source};
@@ -103,6 +103,13 @@ enum Resolver {
     System,
 }
 
+/// What a record had no room for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Over {
+    pub(super) names: u64,
+    pub(super) signatures: u64,
+}
+
 /// Payload octets of a connection that a signature claims, or of a part of it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Octets {
@@ -122,7 +129,7 @@ impl Record {
         sighting: &Sighting,
         class: Class,
         manner: Manner,
-        counts: &mut Counts,
+        over: &mut Over,
     ) -> bool {
         let before = (self.all_track.signals, self.direct_track.signals);
         let observation = &sighting.observation;
@@ -137,7 +144,7 @@ impl Record {
         };
         side.touch(at);
         side.contacts[reach as usize] += 1;
-        self.tally(sighting.signature, counts, |tally| {
+        self.tally(sighting.signature, over, |tally| {
             let count = match observation.source {
                 _ if manner == Manner::Elsewhere => &mut tally.elsewhere,
                 Source::DnsQuery => &mut tally.asked,
@@ -149,7 +156,7 @@ impl Record {
                 tally.refused = tally.refused.saturating_add(1);
             }
         });
-        let name = self.name(sighting, in_dns, counts);
+        let name = self.name(sighting, in_dns, over);
 
         let mut tracks = tracks_of(&mut self.all_track, &mut self.direct_track, in_dns);
         for track in tracks.iter_mut().flatten() {
@@ -177,13 +184,13 @@ impl Record {
         signature: SignatureId,
         class: Class,
         octets: Octets,
-        counts: &mut Counts,
+        over: &mut Over,
     ) -> bool {
         let before = (self.all_track.signals, self.direct_track.signals);
         self.sent = self.sent.saturating_add(octets.sent);
         self.received = self.received.saturating_add(octets.received);
         self.direct.touch(at);
-        self.tally(signature, counts, |tally| {
+        self.tally(signature, over, |tally| {
             tally.sent = tally.sent.saturating_add(octets.sent);
             tally.received = tally.received.saturating_add(octets.received);
         });
@@ -194,6 +201,18 @@ impl Record {
             }
         }
         before != (self.all_track.signals, self.direct_track.signals)
+    }
+
+    /// Whether the host was in touch at times that are some way apart, or exchanged something.
+    pub(super) fn is_lasting(&self) -> bool {
+        let spans = [self.dns.span, self.direct.span].into_iter().flatten();
+        let (mut first, mut last) = (None::<Timestamp>, None::<Timestamp>);
+        for (from, to) in spans {
+            first = Some(first.map_or(from, |it| it.min(from)));
+            last = last.max(Some(to));
+        }
+        let lasted = first.zip(last).is_some_and(|(a, b)| b.since(a) >= LASTING);
+        lasted || self.direct.contacts[Reach::Transferred as usize] > 0
     }
 
     /// What the sightings of a view say; `None` if they say nothing or there are none.
@@ -218,7 +237,7 @@ impl Record {
         Some(&used.name)
     }
 
-    fn tally(&mut self, signature: SignatureId, counts: &mut Counts, count: impl Fn(&mut Tally)) {
+    fn tally(&mut self, signature: SignatureId, over: &mut Over, count: impl Fn(&mut Tally)) {
         if let Some(tally) = self.tallies.iter_mut().find(|it| it.signature == signature) {
             count(tally);
         } else if self.tallies.len() < MAX_SIGNATURES {
@@ -233,14 +252,17 @@ impl Record {
                 received: 0,
             };
             count(&mut tally);
+            if self.tallies.is_empty() {
+                self.tallies.reserve_exact(1);
+            }
             self.tallies.push(tally);
         } else {
-            counts.signatures_over += 1;
+            over.signatures += 1;
         }
     }
 
     /// Counts the name of a sighting; its index, unless there was no room for it.
-    fn name(&mut self, sighting: &Sighting, in_dns: bool, counts: &mut Counts) -> Option<usize> {
+    fn name(&mut self, sighting: &Sighting, in_dns: bool, over: &mut Over) -> Option<usize> {
         let name = &sighting.observation.name;
         let found = self
             .names
@@ -249,6 +271,9 @@ impl Record {
         let index = match found {
             Some(index) => index,
             None if self.names.len() < MAX_NAMES => {
+                if self.names.is_empty() {
+                    self.names.reserve_exact(1);
+                }
                 self.names.push(Used {
                     name: name.clone(),
                     signature: sighting.signature,
@@ -258,7 +283,7 @@ impl Record {
                 self.names.len() - 1
             }
             None => {
-                counts.names_over += 1;
+                over.names += 1;
                 return None;
             }
         };
@@ -296,6 +321,9 @@ impl Record {
             && let Some(oldest) = (0..self.asks.len()).min_by_key(|it| self.asks[*it].at)
         {
             self.asks.remove(oldest);
+        }
+        if self.asks.is_empty() {
+            self.asks.reserve_exact(1);
         }
         self.asks.push(Ask { name, resolver, at });
     }
@@ -342,6 +370,8 @@ pub(super) const fn is_dns(source: Source) -> bool {
 pub(super) const MAX_SIGNATURES: usize = 64;
 /// Names that are kept for a host and a vendor.
 pub(super) const MAX_NAMES: usize = 32;
+/// Time between two contacts that a made-up host is not taken to have.
+const LASTING: Duration = Duration::from_secs(60);
 /// Questions that are kept to find a twin; a resolver is asked for two or three types of a name.
 const MAX_ASKS: usize = 16;
 /// How close the two questions of a product are, which in captures come 6 to 7 ms after the first

@@ -8,11 +8,18 @@ use crate::host::Address;
 
 /// Home hosts that were seen, and the roles of those that have one.
 ///
-/// Each of the three memories is bounded by the same number of hosts. A host that comes when its
-/// memory is full is not taken in, and counted.
+/// Anyone can send packets in the name of any host, but not receive what is answered. So hosts that
+/// were only heard of are kept apart from those that took part in an exchange: a flood of the former
+/// leaves no less room for the latter.
+///
+/// Each of the memories is bounded by the same number of hosts. A host that comes when its memory is
+/// full is not taken in, and counted.
 #[derive(Debug)]
 pub(super) struct Hosts {
-    alive: HashSet<Address, RandomState>,
+    /// Hosts that sent and received.
+    proven: HashSet<Address, RandomState>,
+    /// Other hosts that seem to have sent something.
+    heard: HashSet<Address, RandomState>,
     roles: HashMap<Address, Roles, RandomState>,
     /// Hosts that were asked in DNS. They may be resolvers whose answers were not seen yet.
     asked: HashSet<Address, RandomState>,
@@ -41,7 +48,8 @@ pub(super) enum View {
 impl Hosts {
     pub(super) fn new(capacity: usize) -> Self {
         Self {
-            alive: HashSet::default(),
+            proven: HashSet::default(),
+            heard: HashSet::default(),
             roles: HashMap::default(),
             asked: HashSet::default(),
             capacity,
@@ -49,9 +57,20 @@ impl Hosts {
         }
     }
 
-    /// Takes note that a host sent something.
-    pub(super) fn seen(&mut self, host: Address) {
-        Self::admit(&mut self.alive, host, self.capacity, &mut self.refused);
+    /// Takes note that a host seems to have sent something.
+    pub(super) fn heard(&mut self, host: Address) {
+        if !self.proven.contains(&host) {
+            Self::admit(&mut self.heard, host, self.capacity, &mut self.refused);
+        }
+    }
+
+    /// Takes note that a host took part in an exchange.
+    pub(super) fn proven(&mut self, host: Address) {
+        if self.proven.contains(&host) {
+            return;
+        }
+        self.heard.remove(&host);
+        Self::admit(&mut self.proven, host, self.capacity, &mut self.refused);
     }
 
     /// Takes note that a host was asked in DNS.
@@ -88,9 +107,14 @@ impl Hosts {
         }
     }
 
+    /// Whether a host is known to have taken part in an exchange.
+    pub(super) fn is_proven(&self, host: Address) -> bool {
+        self.proven.contains(&host)
+    }
+
     /// How many hosts were seen alive.
     pub(super) fn alive(&self) -> usize {
-        self.alive.len()
+        self.proven.len() + self.heard.len()
     }
 
     /// How many hosts are known as resolvers, and how many as proxies.
@@ -161,7 +185,7 @@ mod tests {
     fn each_memory_is_bounded_and_counts_whom_it_refused() {
         let mut hosts = Hosts::new(1);
         for host in [HOST, HOST, OTHER] {
-            hosts.seen(host);
+            hosts.proven(host);
             hosts.asked(host);
             hosts.resolver(host);
         }
@@ -169,5 +193,20 @@ mod tests {
         assert_eq!(hosts.view(OTHER), View::All);
         assert_eq!(hosts.cautious_view(OTHER), View::All);
         assert_eq!(hosts.refused(), 3);
+    }
+
+    #[test]
+    fn hosts_that_were_only_heard_of_leave_room_for_those_that_are_there() {
+        let mut hosts = Hosts::new(2);
+        for number in 0..10 {
+            hosts.heard(Address::from_v4([10, 0, 1, number]));
+        }
+        assert_eq!((hosts.alive(), hosts.refused()), (2, 8));
+        for host in [HOST, OTHER] {
+            hosts.proven(host);
+            hosts.heard(host);
+        }
+        assert_eq!((hosts.alive(), hosts.refused()), (4, 8));
+        assert!(hosts.is_proven(HOST) && !hosts.is_proven(Address::from_v4([10, 0, 1, 0])));
     }
 }

@@ -30,6 +30,8 @@ pub struct FlowTable {
 pub enum Class {
     /// A TCP connection that is not known to stand.
     Opening,
+    /// A TCP connection of which only one end was heard, but more than its SYN.
+    OneSided,
     /// A TCP connection that stands.
     Open,
     /// UDP.
@@ -39,14 +41,20 @@ pub enum Class {
 }
 
 impl Class {
-    const ALL: [Self; 4] = [Self::Opening, Self::Open, Self::Datagrams, Self::Closing];
+    const ALL: [Self; 5] = [
+        Self::Opening,
+        Self::OneSided,
+        Self::Open,
+        Self::Datagrams,
+        Self::Closing,
+    ];
 
     /// Ticks without a packet after which a flow of this class is over.
     #[must_use]
     pub const fn idle_ticks(self) -> u32 {
         match self {
             Self::Opening | Self::Datagrams => 16,
-            Self::Open => 150,
+            Self::OneSided | Self::Open => 150,
             Self::Closing => 2,
         }
     }
@@ -168,6 +176,7 @@ impl FlowTable {
         let place = [
             Class::Closing,
             Class::Opening,
+            Class::OneSided,
             Class::Datagrams,
             Class::Open,
         ]

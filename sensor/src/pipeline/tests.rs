@@ -1,6 +1,6 @@
 //! Frames in, names out, through the whole pure path.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use etherparse::PacketBuilder;
 use phonehome_signatures::Catalogue;
@@ -13,6 +13,9 @@ use crate::names::tls::builder::Hello;
 use crate::time::Timestamp;
 use crate::visibility::{Unnamed, Visibility};
 use crate::worker::Report;
+
+mod floods;
+mod octets;
 
 #[test]
 fn a_split_hello_is_named_whatever_the_order_of_its_segments() {
@@ -58,6 +61,17 @@ fn a_hello_over_the_end_of_the_sequence_numbers_is_named() {
     scene.client(1, 900, second);
     scene.client(1, 0, first);
     assert_eq!(scene.names(), ["tls-sni wrap.example"]);
+}
+
+#[test]
+fn an_answer_that_is_captured_before_its_syn_is_of_the_same_connection() {
+    let mut scene = Scene::default();
+    scene.open(1);
+    let [syn, syn_ack] = [0, 1].map(|it| scene.frames[it].1.clone());
+    (scene.frames[0].1, scene.frames[1].1) = (syn_ack, syn);
+    scene.client(1, 0, &Hello::browser("late.example").record());
+    assert_eq!(scene.names(), ["tls-sni late.example"]);
+    assert_eq!(scene.seen(1).visibility.connections, [1, 0]);
 }
 
 #[test]
@@ -212,7 +226,9 @@ impl Scene {
             match step {
                 0 => scene.open(host),
                 1 | 2 => {
-                    let hello = Hello::browser(&format!("h{host}s{size}.example")).record();
+                    let zone = ["example", "upd.kaspersky.com", "ksn.kaspersky-labs.com"];
+                    let zone = zone[usize::from(size) % zone.len()];
+                    let hello = Hello::browser(&format!("h{host}s{size}.{zone}")).record();
                     let (first, second) = hello.split_at(usize::from(size).min(1000));
                     let next = *from_client + first.len() as u32;
                     if step == 1 {
@@ -234,6 +250,7 @@ impl Scene {
                 }
                 7 => scene.udp(host, size, &bulk),
                 8 => scene.now += i64::from(size) * 30_000_000,
+                _ if size % 2 == 0 => scene.dns(host, &format!("q{size}.kaspersky.com")),
                 _ => scene.dns(host, &format!("q{size}.example")),
             }
         }
@@ -283,12 +300,7 @@ impl Scene {
 
     fn dns(&mut self, host: u8, name: &str) {
         let (client, server) = ends(host);
-        let mut query = vec![0, host, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-        for label in name.split('.') {
-            query.push(label.len() as u8);
-            query.extend(label.as_bytes());
-        }
-        query.extend([0, 0, 1, 0, 1]);
+        let query = question(host, name);
         self.push(builder(client, server).udp(port(host), 53), &query);
     }
 
@@ -320,7 +332,7 @@ impl Scene {
             );
         } else {
             threads::run(
-                &mut source,
+                vec![&mut source],
                 &Arc::new(Loaded::new(catalogue())),
                 Report::AllNames,
                 sizes,
@@ -425,6 +437,17 @@ fn builder(src: [u8; 4], dst: [u8; 4]) -> etherparse::PacketBuilderStep<etherpar
     PacketBuilder::ethernet2([2; 6], [4; 6]).ipv4(src, dst, 64)
 }
 
+/// A DNS query for an address.
+fn question(id: u8, name: &str) -> Vec<u8> {
+    let mut query = vec![0, id, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    for label in name.split('.') {
+        query.push(label.len() as u8);
+        query.extend(label.as_bytes());
+    }
+    query.extend([0, 0, 1, 0, 1]);
+    query
+}
+
 fn ends(host: u8) -> ([u8; 4], [u8; 4]) {
     ([10, 0, 0, host.wrapping_add(1)], [192, 0, 2, 7])
 }
@@ -434,5 +457,7 @@ fn port(host: u8) -> u16 {
 }
 
 fn catalogue() -> Arc<Catalogue> {
-    Arc::new(Catalogue::default())
+    static BUILTIN: LazyLock<Arc<Catalogue>> =
+        LazyLock::new(|| Arc::new(Catalogue::builtin().unwrap()));
+    Arc::clone(&BUILTIN)
 }

@@ -79,7 +79,8 @@ impl Worker {
         }
         let class = match flow {
             _ if flow.is_over() => Class::Closing,
-            _ if flow.seen.syn_ack || flow.octets != [0; 2] => Class::Open,
+            _ if flow.seen.syn_ack || flow.seen.packets.iter().all(|it| *it > 0) => Class::Open,
+            _ if flow.octets != [0; 2] => Class::OneSided,
             _ => Class::Opening,
         };
         self.flows.touch(place, class, short(self.tick));

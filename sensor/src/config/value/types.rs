@@ -7,6 +7,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::{Kind, Plural, Value};
+use crate::capture::settings::Prefilter;
+use crate::log::{Format, Level};
 
 /// A size in octets of memory, written with a unit: `64MiB`.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
@@ -101,6 +103,19 @@ impl Value for bool {
     }
 }
 
+impl Value for Prefilter {
+    const KIND: Kind = Kind::Text;
+    const NOUN: &'static str = "one of \"off\", \"flow\" and \"flow-required\"";
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == text)
+    }
+
+    fn text(&self) -> String {
+        self.as_str().to_owned()
+    }
+}
+
 impl Value for String {
     const KIND: Kind = Kind::Text;
     const NOUN: &'static str = "a text that is not empty";
@@ -158,6 +173,100 @@ impl Value for IpNet {
 
     fn text(&self) -> String {
         self.to_string()
+    }
+}
+
+impl Value for Level {
+    const KIND: Kind = Kind::Text;
+    const NOUN: &'static str = "error, warn, info, debug or trace";
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == text)
+    }
+
+    fn text(&self) -> String {
+        self.as_str().to_owned()
+    }
+}
+
+impl Value for Format {
+    const KIND: Kind = Kind::Text;
+    const NOUN: &'static str = "auto, text or json";
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == text)
+    }
+
+    fn text(&self) -> String {
+        self.as_str().to_owned()
+    }
+}
+
+/// Whether something is shown.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Shown {
+    /// Where nobody can see it who should not.
+    Auto,
+    /// In any case.
+    Always,
+    /// In no case.
+    Never,
+}
+
+impl Value for Shown {
+    const KIND: Kind = Kind::Text;
+    const NOUN: &'static str = "\"auto\", \"always\" or \"never\"";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "auto" => Some(Self::Auto),
+            "always" => Some(Self::Always),
+            "never" => Some(Self::Never),
+            _ => None,
+        }
+    }
+
+    fn text(&self) -> String {
+        let word = match self {
+            Self::Auto => "auto",
+            Self::Always => "always",
+            Self::Never => "never",
+        };
+        word.to_owned()
+    }
+}
+
+/// Whether a protection is wanted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Wanted {
+    /// Where the system has it.
+    Auto,
+    /// Without it, do not start.
+    Require,
+    /// Not at all.
+    Off,
+}
+
+impl Value for Wanted {
+    const KIND: Kind = Kind::Text;
+    const NOUN: &'static str = "\"auto\", \"require\" or \"off\"";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "auto" => Some(Self::Auto),
+            "require" => Some(Self::Require),
+            "off" => Some(Self::Off),
+            _ => None,
+        }
+    }
+
+    fn text(&self) -> String {
+        let word = match self {
+            Self::Auto => "auto",
+            Self::Require => "require",
+            Self::Off => "off",
+        };
+        word.to_owned()
     }
 }
 

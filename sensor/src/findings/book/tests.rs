@@ -769,8 +769,38 @@ fn newcomers_to_a_full_book_are_refused_and_counted() {
     let mut story = Story::new();
     story
         .asks_at(UPSTREAM, HOST, "ds.kaspersky.com")
+        .wait(Duration::from_secs(60))
+        .asks_at(UPSTREAM, HOST, "ds.kaspersky.com")
         .asks_at(UPSTREAM, OTHER, "ds.kaspersky.com")
         .asks_at(UPSTREAM, HOST, "touch.kaspersky.com");
+    let book = small_book(&story);
+    assert_eq!(book.findings().len(), 1);
+    assert_eq!(book.findings()[0].host, address(HOST));
+    assert_eq!(book.counts().findings_refused, 1);
+    assert_eq!(book.counts().findings_evicted, 0);
+    assert_eq!(book.counts().hosts_refused, 1);
+    assert_eq!(book.hosts().alive, 1);
+}
+
+#[test]
+fn a_host_that_may_not_exist_makes_room_for_the_next_and_one_that_does_stays() {
+    let mut story = Story::new();
+    for number in 0..5 {
+        story.asks_at(UPSTREAM, &format!("10.7.0.{number}"), "ds.kaspersky.com");
+    }
+    story.uses(HOST, "ds.kaspersky.com");
+    for number in 5..9 {
+        story.asks_at(UPSTREAM, &format!("10.7.0.{number}"), "ds.kaspersky.com");
+    }
+    let book = small_book(&story);
+    assert_eq!(book.findings().len(), 1);
+    assert_eq!(book.findings()[0].host, address(HOST));
+    assert_eq!(book.counts().findings_evicted, 5);
+    assert_eq!(book.counts().findings_refused, 4);
+}
+
+/// A book with room for one of everything.
+fn small_book(story: &Story) -> Book {
     let limits = Limits {
         hosts: 1,
         findings: 1,
@@ -780,10 +810,7 @@ fn newcomers_to_a_full_book_are_refused_and_counted() {
     for notice in &story.notices {
         book.take(notice, &mut Vec::new());
     }
-    assert_eq!(book.findings().len(), 1);
-    assert_eq!(book.counts().findings_refused, 1);
-    assert_eq!(book.counts().hosts_refused, 1);
-    assert_eq!(book.hosts().alive, 1);
+    book
 }
 
 #[test]
