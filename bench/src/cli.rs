@@ -207,12 +207,7 @@ fn run_floods(arguments: &FloodArguments) -> Result<ExitCode, Error> {
     let result = floods::run(&plan, &peers::sensor()?)?;
     print(&floods::markdown(&result))?;
     if arguments.record {
-        let folder = report::record_as(
-            "floods",
-            &result.machine,
-            &result,
-            &floods::markdown(&result),
-        )?;
+        let folder = report::record_as(&result.machine, "floods", &floods::texts(&result)?)?;
         print(&format!("recorded in {}\n", folder.display()))?;
     }
     Ok(ExitCode::from(u8::from(

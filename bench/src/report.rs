@@ -85,44 +85,47 @@ pub(crate) fn record(comparison: &Comparison) -> Result<PathBuf, Error> {
     record_in(&runs(), comparison)
 }
 
-/// Writes a result of another kind to the folder of its day and machine, under the name `stem`;
-/// returns that folder.
-///
-/// # Errors
-///
-/// Those of writing files.
-pub(crate) fn record_as(
-    stem: &str,
-    machine: &Machine,
-    result: &impl Serialize,
-    markdown: &str,
-) -> Result<PathBuf, Error> {
-    let folder = runs().join(machine.folder_name());
-    fs::create_dir_all(&folder).map_err(Error::file("create", &folder))?;
-    for (extension, content) in [("json", json(result)?), ("md", markdown.to_owned())] {
-        let path = folder.join(format!("{stem}.{extension}"));
-        fs::write(&path, content).map_err(Error::file("write", &path))?;
-    }
-    Ok(folder)
-}
-
 /// Where results are recorded.
 fn runs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("runs")
 }
 
-fn record_in(runs: &Path, comparison: &Comparison) -> Result<PathBuf, Error> {
-    let folder = runs.join(comparison.machine.folder_name());
+/// Writes files named `stem` to `bench/runs/DATE-MACHINE/`, by their extension, and returns that
+/// folder.
+///
+/// # Errors
+///
+/// Those of writing files.
+pub(crate) fn record_as(
+    machine: &Machine,
+    stem: &str,
+    texts: &[(&str, String)],
+) -> Result<PathBuf, Error> {
+    record_texts(&runs(), machine, stem, texts)
+}
+
+fn record_texts(
+    runs: &Path,
+    machine: &Machine,
+    stem: &str,
+    texts: &[(&str, String)],
+) -> Result<PathBuf, Error> {
+    let folder = runs.join(machine.folder_name());
     fs::create_dir_all(&folder).map_err(Error::file("create", &folder))?;
-    let stem = match comparison.capture.spec.kind.as_str() {
-        "mix" => "result".to_owned(),
-        kind => format!("result-{kind}"),
-    };
-    for (extension, content) in [("json", json(comparison)?), ("md", markdown(comparison))] {
+    for (extension, content) in texts {
         let path = folder.join(format!("{stem}.{extension}"));
         fs::write(&path, content).map_err(Error::file("write", &path))?;
     }
     Ok(folder)
+}
+
+fn record_in(runs: &Path, comparison: &Comparison) -> Result<PathBuf, Error> {
+    let stem = match comparison.capture.spec.kind.as_str() {
+        "mix" => "result".to_owned(),
+        kind => format!("result-{kind}"),
+    };
+    let texts = [("json", json(comparison)?), ("md", markdown(comparison))];
+    record_texts(runs, &comparison.machine, &stem, &texts)
 }
 
 /// A check: a row a source, and examples of what differs.
@@ -236,11 +239,10 @@ const HEADINGS: [&str; 8] = [
 mod tests {
     use std::collections::BTreeMap;
 
+    use super::*;
     use crate::check::Tally;
     use crate::compare::Figures;
     use crate::generate::{Kind, Spec, Summary};
-
-    use super::*;
 
     fn comparison() -> Comparison {
         let row = |peer: Peer, figures: Option<Figures>, failure: Option<&str>| Row {

@@ -4,7 +4,8 @@ set -eu
 
 packages="gcc libc6-dev libpcap-dev make"
 if [ "${1:-build}" = test ]; then
-    packages="$packages curl iproute2 prometheus tcpdump tcpreplay"
+    packages="$packages bind9-dnsutils chromium curl ethtool iproute2 ngtcp2-client ngtcp2-server \
+        openssl prometheus python3 tcpdump tcpreplay"
 fi
 
 missing=""

@@ -77,23 +77,24 @@ pub fn read(
             sizes,
             ledger,
         ),
-        Threads::Own => threads::run(&mut source, loaded, reading.report, sizes, ledger)?,
+        Threads::Own => threads::run(vec![&mut source], loaded, reading.report, sizes, ledger)?,
     }
     Ok(source.finish())
 }
 
-/// Listens on interfaces until the ledger wants no more.
+/// Listens on interfaces until the ledger wants no more, with a thread for each source.
 ///
 /// # Errors
 ///
 /// When a thread cannot be started.
 pub fn watch(
-    mut source: live::LiveSource,
+    mut sources: Vec<live::LiveSource>,
     loaded: &Arc<Loaded>,
     sizes: Sizes,
     ledger: &mut dyn Ledger,
 ) -> std::io::Result<()> {
-    threads::run(&mut source, loaded, Report::Findings, sizes, ledger)
+    let sources = sources.iter_mut().map(|it| it as &mut (dyn Source + Send));
+    threads::run(sources.collect(), loaded, Report::Findings, sizes, ledger)
 }
 
 /// Says what was damaged; the exit code that goes with it.

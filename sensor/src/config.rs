@@ -19,6 +19,7 @@ use phonehome_signatures::{Base, Catalogue, LoadError};
 use crate::findings::Limits;
 use crate::host::{DEFAULT_HOME, HomeNetworks};
 use crate::intake::MAX_WORKERS;
+use crate::log::{Format, Level};
 use crate::pipeline::{MAX_INPUTS, Sizes};
 
 mod document;
@@ -36,7 +37,7 @@ pub use duties::{Duties, DutyError, Places};
 pub use key::{Change, Key};
 pub use layers::{Effective, Layers};
 pub use rules::Frames;
-pub use value::{Field, Octets, Plural};
+pub use value::{Field, Octets, Plural, Shown};
 pub use wrong::{Origin, Wrong, Wrongs};
 
 /// Writes [`Config`], its defaults and [`KEYS`] from one list. An entry reads
@@ -134,6 +135,23 @@ keys! {
     /// Addresses and ports to serve on. What is served tells which hosts have what.
     listen_address: Vec<SocketAddr> = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, PORT))]
         => "web.listen-address", "ADDRESS", AtStart, 1..=16;
+    /// Web file with certificates and passwords, as Prometheus' exporters have it; it is read again
+    /// when it changes.
+    web_config: Option<PathBuf> = None
+        => "web.config.file", "FILE", AtStart, ANY;
+    /// Path of the metrics; those of hosts are under it at /hosts.
+    metrics_path: String = "/metrics".to_owned()
+        => "web.telemetry-path", "PATH", AtStart, ANY;
+    /// Who is shown addresses of hosts: everybody, nobody, or everybody while all listeners are on
+    /// loopback or a password or certificate is asked for.
+    show_hosts: Shown = Shown::Auto
+        => "web.show-hosts", "WHEN", AtStart, ANY;
+    /// Which events are logged: error, warn, info, debug or trace, with all graver ones.
+    log_level: Level = Level::Info
+        => "log.level", "LEVEL", AtStart, ANY;
+    /// How events are written: text, json, or auto, which is text but for the journal of systemd.
+    log_format: Format = Format::Auto
+        => "log.format", "FORMAT", AtStart, ANY;
 }
 
 impl Config {

@@ -5,8 +5,9 @@
 //! table for people, the JSON document, the metrics text and the status page; observations and
 //! alerts are written a line each as they happen.
 //!
-//! Deliberately absent: a clock (times are those of the capture; only [`progress`] and the limits of
-//! [`http`] look at the real one), and any connection that the sensor opens by itself.
+//! Deliberately absent: a clock (times are those of the capture; only [`progress`], the limits of
+//! [`http`] and the first sentence of its status page look at the real one), and any connection that
+//! the sensor opens by itself.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use phonehome_signatures::{Catalogue, Category, Directives, VendorId};
 
 use crate::detection::Reach;
 use crate::findings::waivers::Waivers;
-use crate::findings::{self, Finding, Verdict};
+use crate::findings::{Finding, Verdict};
 use crate::frame::LinkType;
 use crate::host::Address;
 use crate::names::Source;
@@ -30,6 +31,7 @@ pub mod json;
 pub mod metrics;
 pub mod progress;
 pub mod table;
+pub mod web_config;
 
 #[cfg(test)]
 mod sample;
@@ -50,6 +52,8 @@ pub struct Snapshot {
     pub captures: Vec<Capture>,
     /// Queues and threads.
     pub pipeline: Pipeline,
+    /// What became of canary exchanges; `None` where none are made, as in the reading of files.
+    pub canary: Option<Canary>,
     /// What the decoder counted.
     pub decode: Decode,
     /// What could and could not be named.
@@ -57,18 +61,16 @@ pub struct Snapshot {
     /// What signatures claimed.
     pub sightings: Sightings,
     /// All findings, in any order.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Arc<Finding>>,
     /// Changes of findings by vendor and one of [`CHANGES`].
     pub changes: BTreeMap<(VendorId, &'static str), u64>,
     /// The directives in force.
     pub directives: Arc<Directives>,
     /// The waivers, those that have run out included.
     pub waivers: Arc<Waivers>,
-    /// What there was no room for among hosts and findings.
-    pub left_out: findings::Counts,
     /// Hosts of the home networks that sent a packet.
     pub hosts_seen: u64,
-    /// How full some collections are.
+    /// What is kept, and what there was no room for.
     pub room: Room,
     /// Addresses with a remembered name.
     pub resolved_addresses: u64,
@@ -80,7 +82,8 @@ impl Snapshot {
     /// The findings, the most severe first; equals in order of vendor and host.
     #[must_use]
     pub fn findings_by_severity(&self) -> Vec<&Finding> {
-        let mut findings: Vec<&Finding> = self.findings.iter().collect();
+        let findings = self.findings.iter();
+        let mut findings: Vec<&Finding> = findings.map(AsRef::as_ref).collect();
         findings.sort_by_key(|it| (std::cmp::Reverse(it.verdict), it.vendor, it.host));
         findings
     }
@@ -123,14 +126,27 @@ impl Snapshot {
     }
 }
 
-/// How full some collections are.
+/// How full some collections are, and what they left out.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Room {
     /// Flows that the tables may hold.
     pub flow_limit: u64,
     /// Bytes of memory that messages in the making take.
     pub buffered_bytes: u64,
+    /// Findings that made room for others.
+    pub findings_evicted: u64,
+    /// What was left out for want of room, by the words of [`REFUSED`].
+    pub refused: [u64; REFUSED.len()],
 }
+
+/// Collections that refuse newcomers when they are full.
+pub const REFUSED: [&str; 5] = [
+    "hosts",
+    "findings",
+    "finding-names",
+    "finding-signatures",
+    "dns-questions",
+];
 
 /// Whether captures are open and packs loaded.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -199,9 +215,28 @@ pub struct Pipeline {
     pub workers: Vec<Worker>,
     /// Frames that the queue of one worker may hold.
     pub queue_limit_frames: u64,
-    /// Processor time that each thread has used, by its name: `capture`, `ledger`, `http`,
-    /// `worker0` and so on.
+    /// Processor time that each thread has used, by its name: `capture0`, `ledger`, `worker0` and so
+    /// on.
     pub busy: Vec<(String, Duration)>,
+}
+
+/// What became of canary exchanges: made up by the sensor and taken through all its threads, they must
+/// come out as findings.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Canary {
+    /// Exchanges that set out.
+    pub sent: u64,
+    /// Exchanges that came out as a finding.
+    pub found: u64,
+    /// When the newest came out, by the clock of the machine, of the worker for which that is longest
+    /// ago; `None` while one has none.
+    pub last_success: Option<Timestamp>,
+    /// Upper bounds of times from setting out to the finding, rising.
+    pub latency_bounds: Vec<Duration>,
+    /// Exchanges by the first bound that they kept; the last are those beyond.
+    pub latency_counts: Vec<u64>,
+    /// All times together.
+    pub latency_sum: Duration,
 }
 
 /// A worker as others see it.

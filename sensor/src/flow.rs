@@ -262,7 +262,9 @@ impl Flow {
     #[must_use]
     pub fn is_another(&self, side: Side, seq: u32) -> bool {
         let same = self.start(side) == Some(seq.wrapping_add(1));
-        !same && (self.seen.syn || self.seen.syn_ack || self.octets != [0; 2])
+        // Where two threads or interfaces have one direction each, the answer may be there first.
+        let is_late = self.seen.packets[side.index()] == 0;
+        !same && !is_late && (self.seen.syn || self.seen.syn_ack || self.octets != [0; 2])
     }
 
     /// Whether the flow carries DNS, whose messages are counted instead of the connection.

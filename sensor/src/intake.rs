@@ -5,6 +5,8 @@
 //! the worker that owns the flow. Packets are decoded here, once: to find the innermost flow of a
 //! tunnelled or fragmented packet is to decode it, and the worker gets what was found.
 
+use std::ops::AddAssign;
+
 use crate::batch::Batch;
 use crate::decode::walk::walk;
 use crate::decode::{DecodeCounts, Decoded, Decoder, Packet};
@@ -13,6 +15,11 @@ use crate::flow::{FlowKey, Side};
 use crate::frame::{Frame, LinkType, Run};
 use crate::time::Timestamp;
 use crate::triage::{Triage, tick_of};
+use clock::Clock;
+
+mod clock;
+
+pub use clock::Steps;
 
 /// Where packets go: one batch a worker is open at any time.
 pub trait Outlet {
@@ -33,8 +40,10 @@ pub struct Intake {
     triage: Triage,
     counts: IntakeCounts,
     number: u64,
+    /// From the number of a frame to that of the next.
+    stride: u64,
+    clock: Clock,
     span: Option<i64>,
-    newest: Timestamp,
 }
 
 /// What became of frames before any worker saw them.
@@ -65,16 +74,24 @@ struct Walked<'a> {
 }
 
 impl Intake {
-    /// The capture side for a triage of that size.
+    /// The capture side of a pipeline with one capture, which reads files.
     #[must_use]
     pub fn new(triage: Triage) -> Self {
+        Self::one_of(triage, Steps::Any, (0, 1))
+    }
+
+    /// The capture side of one of several captures: with its number and how many there are, so that no
+    /// two give a frame the same number.
+    #[must_use]
+    pub fn one_of(triage: Triage, steps: Steps, (number, captures): (u64, u64)) -> Self {
         Self {
             decoder: Decoder::default(),
             triage,
             counts: IntakeCounts::default(),
-            number: 0,
+            number,
+            stride: captures,
+            clock: Clock::new(steps),
             span: None,
-            newest: Timestamp::MIN,
         }
     }
 
@@ -99,14 +116,17 @@ impl Intake {
             for (walked, frame) in group.iter().zip(frames) {
                 self.advance(frame.at, self.number, outlet);
                 let to = match walked {
-                    Some(walked) => admit(&mut self.triage, walked, self.number, outlet),
+                    Some(walked) => {
+                        let moment = (self.number, self.span.unwrap_or(0));
+                        admit(&mut self.triage, walked, moment, outlet)
+                    }
                     None => self.slow(&frame, outlet),
                 };
                 match to {
                     Some(worker) => self.counts.forwarded[worker] += 1,
                     None => self.counts.triaged += 1,
                 }
-                self.number += 1;
+                self.number += self.stride;
             }
         }
     }
@@ -135,10 +155,16 @@ impl Intake {
         self.number
     }
 
-    /// The latest capture time so far.
+    /// The latest capture time so far; after a clock was set, what it showed then.
     #[must_use]
     pub const fn newest(&self) -> Timestamp {
-        self.newest
+        self.clock.shown()
+    }
+
+    /// Packet time, which never goes back; `None` before the first frame.
+    #[must_use]
+    pub fn packet_time(&self) -> Option<Timestamp> {
+        self.span.map(|_| self.clock.now())
     }
 
     /// What became of the frames.
@@ -170,7 +196,8 @@ impl Intake {
     fn slow(&mut self, frame: &Frame<'_>, outlet: &mut impl Outlet) -> Option<usize> {
         match self.decoder.decode(frame) {
             Decoded::Packet(packet) => {
-                admit(&mut self.triage, &Walked::of(packet)?, self.number, outlet)
+                let moment = (self.number, self.span.unwrap_or(0));
+                admit(&mut self.triage, &Walked::of(packet)?, moment, outlet)
             }
             Decoded::Held | Decoded::Skipped(_) | Decoded::Failed(_) => None,
         }
@@ -180,25 +207,41 @@ impl Intake {
     /// of the frame that did it.
     #[inline]
     fn advance(&mut self, at: Timestamp, number: u64, outlet: &mut impl Outlet) {
-        if at <= self.newest {
+        if !self.clock.take(at) {
             return;
         }
-        self.newest = at;
-        let span = tick_of(at);
+        let span = tick_of(self.clock.now());
         if self.span.is_none_or(|it| span > it) {
-            self.enter(span, number, at, outlet);
+            self.enter(span, number, outlet);
         }
     }
 
     #[cold]
-    fn enter(&mut self, span: i64, number: u64, at: Timestamp, outlet: &mut impl Outlet) {
+    fn enter(&mut self, span: i64, number: u64, outlet: &mut impl Outlet) {
         self.span = Some(span);
+        let at = self.clock.shown();
         self.decoder.tick(at);
         self.triage.flush();
         hand_over_orphans(&mut self.triage, self.number, outlet);
         for worker in 0..outlet.workers() {
             outlet.batch(worker).push_tick(span, number, at);
         }
+    }
+}
+
+impl AddAssign<&Self> for IntakeCounts {
+    /// Adds the counts of another capture.
+    fn add_assign(&mut self, other: &Self) {
+        self.frames += other.frames;
+        self.octets += other.octets;
+        self.triaged += other.triaged;
+        for (sum, count) in self.forwarded.iter_mut().zip(other.forwarded) {
+            *sum += count;
+        }
+        self.link = self.link.or(other.link);
+        self.truncated += other.truncated;
+        self.first = [self.first, other.first].into_iter().flatten().min();
+        self.last = self.last.max(other.last);
     }
 }
 
@@ -216,12 +259,12 @@ impl<'a> Walked<'a> {
 fn admit(
     triage: &mut Triage,
     walked: &Walked<'_>,
-    number: u64,
+    (number, span): (u64, i64),
     outlet: &mut impl Outlet,
 ) -> Option<usize> {
     let Walked { packet, hash } = walked;
     let (transport, src, dst) = packet.ends()?;
-    let pass = triage.admit(packet, *hash, Side::of(src, dst))?;
+    let pass = triage.admit(packet, *hash, Side::of(src, dst), span)?;
     if triage.has_orphans() {
         hand_over_orphans(triage, number, outlet);
     }
@@ -251,7 +294,8 @@ fn hand_over_orphans(triage: &mut Triage, number: u64, outlet: &mut impl Outlet)
 }
 
 /// The worker that owns a flow. Uses other bits of the hash than the slots of triage do.
-const fn worker_of(hash: u64, workers: usize) -> usize {
+#[must_use]
+pub const fn worker_of(hash: u64, workers: usize) -> usize {
     ((hash >> 32) % workers as u64) as usize
 }
 

@@ -16,6 +16,7 @@
 //! | [`inventory`] | findings | the view of them that other threads read |
 //! | [`export`] | findings and counts | table, JSON, events, metrics, web pages |
 //! | [`config`] | file, environment, flags | what the sensor is to do |
+//! | [`log`] | events | lines on standard error |
 //! | [`app`], [`cli`] | the command line | the program |
 //!
 //! [`time`], [`host`] and [`reader`] are used by all. Everything up to `worker`, and `resolved` and
@@ -36,6 +37,7 @@ pub mod frame;
 pub mod host;
 pub mod intake;
 pub mod inventory;
+pub mod log;
 pub mod names;
 pub mod pipeline;
 mod prefetch;

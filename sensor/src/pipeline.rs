@@ -3,14 +3,19 @@
 //! [`inline`] runs everything in the caller's thread; [`threads`] gives the capture, each worker
 //! and the ledger a thread of their own. The notices come out in the same order either way.
 
+use std::ops::AddAssign;
+use std::time::Duration;
+
 use crate::decode::DecodeCounts;
 use crate::detection::Notice;
 use crate::frame::{LinkType, Run};
 use crate::intake::IntakeCounts;
 use crate::time::Timestamp;
 use crate::visibility::Visibility;
-use crate::worker::Bounds;
+use crate::worker::{Bounds, Told};
+use canary::CanaryCounts;
 
+pub mod canary;
 pub mod inline;
 mod loaded;
 mod merge;
@@ -39,6 +44,12 @@ pub trait Source {
     /// What it has to say of its inputs, at most [`MAX_INPUTS`]; only asked if it never waits.
     fn inputs(&mut self) -> Vec<InputState> {
         Vec::new()
+    }
+
+    /// The number of one of its inputs among those of all sources, below [`MAX_INPUTS`]. Two sources may
+    /// share an input, as when several threads read one interface: then their counts add up.
+    fn number_of(&self, input: usize) -> usize {
+        input
     }
 }
 
@@ -72,6 +83,11 @@ pub trait Ledger {
     /// Takes the counts up to now; called now and then, and once at the end.
     fn count(&mut self, counts: &Counts);
 
+    /// Whether what a worker told of a canary exchange makes a finding. It is to leave no trace.
+    fn is_finding(&mut self, _told: &[Told]) -> bool {
+        false
+    }
+
     /// Whether it is of use to go on; asked now and then. `false` ends the reading as if the source
     /// had ended.
     fn wants_more(&self) -> bool {
@@ -84,7 +100,7 @@ pub trait Ledger {
 pub struct Counts {
     /// What became of frames before any worker saw them.
     pub intake: IntakeCounts,
-    /// The inputs of a source that never waits, as it numbers them; empty for others.
+    /// The inputs of sources that never wait, by their number; empty for others.
     pub inputs: Vec<InputCounts>,
     /// The workers, by their number.
     pub workers: Vec<WorkerCounts>,
@@ -98,6 +114,10 @@ pub struct Counts {
     pub flows: u64,
     /// Flows that the tables may hold.
     pub flow_limit: u64,
+    /// Processor time that threads have used, by their name, as far as it is known.
+    pub busy: Vec<(String, Duration)>,
+    /// How the canary is; `None` without one.
+    pub canary: Option<CanaryCounts>,
     /// Octets of memory that messages in the making take.
     pub unfinished_octets: u64,
     /// Whether the input has ended and everything is settled.
@@ -159,6 +179,33 @@ impl Counts {
     }
 }
 
+impl AddAssign<&Self> for InputCounts {
+    /// Adds what another source counted of the same input.
+    fn add_assign(&mut self, other: &Self) {
+        self.state += &other.state;
+        self.frames += other.frames;
+        self.octets += other.octets;
+        self.triaged += other.triaged;
+        self.worked += other.worked;
+        self.dropped += other.dropped;
+        self.truncated += other.truncated;
+        self.first = [self.first, other.first].into_iter().flatten().min();
+        self.last = self.last.max(other.last);
+    }
+}
+
+impl AddAssign<&Self> for InputState {
+    /// Each source has a ring of its own. What the driver lost, all of them are told.
+    fn add_assign(&mut self, other: &Self) {
+        self.link = self.link.or(other.link);
+        if self.down.is_none() {
+            self.down.clone_from(&other.down);
+        }
+        self.lost_by_driver = self.lost_by_driver.max(other.lost_by_driver);
+        self.lost_by_ring += other.lost_by_ring;
+    }
+}
+
 /// Sizes of a pipeline.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Sizes {
@@ -173,6 +220,8 @@ pub struct Sizes {
     pub triage_bits: u32,
     /// Batches that may wait for one worker.
     pub queue_batches: usize,
+    /// Time between two canary exchanges of a source that never waits; `None` for no canary.
+    pub canary_every: Option<Duration>,
 }
 
 impl Sizes {
@@ -193,9 +242,13 @@ impl Default for Sizes {
             unfinished_octets: 64 << 20,
             triage_bits: 16,
             queue_batches: 32,
+            canary_every: Some(Duration::from_secs(3)),
         }
     }
 }
 
-/// Most inputs of one source.
+/// Most inputs of all sources.
 pub const MAX_INPUTS: usize = 8;
+
+/// Most sources that are read at once, in a thread each.
+pub const MAX_CAPTURES: usize = 16;

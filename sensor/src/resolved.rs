@@ -221,6 +221,8 @@ impl Answer {
     fn refresh(&mut self, resolution: &Resolution, at: Timestamp) {
         let same = self.signature == resolution.signature && self.name == resolution.name;
         if same && at.since(self.last) <= KEPT {
+            // A clock may have been set back.
+            self.first = self.first.min(at);
             self.last = self.last.max(at);
             return;
         }

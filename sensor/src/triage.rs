@@ -29,7 +29,6 @@ pub struct Triage {
     counting: Vec<u32>,
     /// Newest generation handed out; each opening of a slot has one of its own.
     generation: u32,
-    spans: Spans,
 }
 
 /// A packet that passes.
@@ -51,7 +50,6 @@ impl Triage {
             orphans: Vec::new(),
             counting: Vec::new(),
             generation: 0,
-            spans: Spans::default(),
         }
     }
 
@@ -61,12 +59,12 @@ impl Triage {
         prefetch(&self.slots[self.place(hash)]);
     }
 
-    /// Decides on a packet of the flow with that hash; `None` means that it was counted.
+    /// Decides on a packet of the flow with that hash, in a span of packet time; `None` means that it
+    /// was counted.
     #[inline]
-    pub fn admit(&mut self, packet: &Packet<'_>, hash: u64, side: Side) -> Option<Pass> {
+    pub fn admit(&mut self, packet: &Packet<'_>, hash: u64, side: Side, span: i64) -> Option<Pass> {
         let place = self.place(hash);
         let slot = &mut self.slots[place];
-        let span = self.spans.of(packet.at);
         let is_new = slot.hash != hash;
         if is_new {
             if let Some(skipped) = slot.take_skipped() {
@@ -148,26 +146,6 @@ impl Triage {
 #[must_use]
 pub const fn tick_of(at: Timestamp) -> i64 {
     at.as_nanos().div_euclid(TICK_NANOS)
-}
-
-/// The span of the packet before, as nearly every packet lies in it: a comparison for a division.
-#[derive(Clone, Copy, Debug, Default)]
-struct Spans {
-    newest: i64,
-    start: i64,
-}
-
-impl Spans {
-    /// [`tick_of`] that time.
-    #[inline]
-    fn of(&mut self, at: Timestamp) -> i64 {
-        let since = at.as_nanos().wrapping_sub(self.start).cast_unsigned();
-        if since >= TICK_NANOS.cast_unsigned() {
-            self.newest = tick_of(at);
-            self.start = self.newest.wrapping_mul(TICK_NANOS);
-        }
-        self.newest
-    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]

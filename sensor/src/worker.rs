@@ -102,6 +102,7 @@ impl Worker {
             text: String::new(),
             octets: Vec::new(),
             told: Vec::new(),
+            span: None,
         };
         Self {
             flows: FlowTable::new(bounds.flows),
@@ -254,8 +255,13 @@ impl Worker {
         (number, at): (u64, Timestamp),
         tell: &mut dyn FnMut(&mut Vec<Told>),
     ) {
-        self.tick = Some(span);
         self.clock = self.clock.max(Some(at));
+        // Another capture may be ahead.
+        if self.tick.is_some_and(|it| span <= it) {
+            return;
+        }
+        self.tick = Some(span);
+        self.desk.span = Some(span);
         let mut ended = Vec::new();
         self.flows.expired(short(self.tick), &mut ended);
         self.close(&ended, span, (number, at), tell);

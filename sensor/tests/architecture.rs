@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module, and the modules it may use. The shell comes last; no module above it uses it.
-const ARROWS: [(&str, &[&str]); 25] = [
+const ARROWS: [(&str, &[&str]); 26] = [
     ("time", &[]),
     ("host", &[]),
     ("reader", &[]),
@@ -54,8 +54,11 @@ const ARROWS: [(&str, &[&str]); 25] = [
             "batch",
             "decode",
             "detection",
+            "flow",
             "frame",
+            "host",
             "intake",
+            "names",
             "time",
             "triage",
             "visibility",
@@ -91,7 +94,8 @@ const ARROWS: [(&str, &[&str]); 25] = [
             "worker",
         ],
     ),
-    ("config", &["findings", "host", "intake", "pipeline"]),
+    ("log", &[]),
+    ("config", &["findings", "host", "intake", "log", "pipeline"]),
     (
         "cli",
         &[
@@ -101,6 +105,7 @@ const ARROWS: [(&str, &[&str]); 25] = [
             "export",
             "findings",
             "host",
+            "log",
             "names",
             "pipeline",
             "time",
@@ -160,6 +165,7 @@ fn the_pure_half_reads_no_clock_and_opens_nothing() {
         "app",
         "cli",
         "config",
+        "log",
         "main",
         "lib",
     ];
@@ -208,7 +214,7 @@ fn sources() -> Vec<(String, PathBuf, String)> {
                 let inside = path.strip_prefix(&root).unwrap();
                 let first = inside.components().next().unwrap().as_os_str();
                 let module = first.to_str().unwrap().trim_end_matches(".rs").to_owned();
-                if inside.file_stem().is_some_and(|it| it == "tests") {
+                if inside.with_extension("").iter().any(|it| it == "tests") {
                     continue;
                 }
                 let text = fs::read_to_string(&path).unwrap();

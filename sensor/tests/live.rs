@@ -5,15 +5,17 @@
 #![cfg(feature = "capture")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::{JoinHandle, sleep};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -39,6 +41,94 @@ fn what_is_sent_is_received_and_found_as_in_the_file() {
 }
 
 #[test]
+fn a_finding_is_in_the_metrics_within_two_seconds_of_its_frames() {
+    let Some(wire) = Wire::new(1) else { return };
+    let sensor = wire.start(&[]);
+    sensor.wait_until_ready();
+    wire.send("src0", &["--pps=2000"]);
+    let sent = Instant::now();
+    // Those that show only when silence has ended a flow are not among them.
+    sensor.wait_for("findings", |page| page.open_findings() >= 5);
+    assert!(
+        sent.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        sent.elapsed()
+    );
+}
+
+#[test]
+fn what_was_captured_before_the_stop_is_found() {
+    let Some(wire) = Wire::new(1) else { return };
+    let [path, expected] = ["live.txt", "file.txt"].map(|it| wire.folder.path().join(it));
+    let mut sensor = wire.start(&["--metrics", path.to_str().unwrap()]);
+    sensor.wait_until_ready();
+    wire.send("src0", &["--pps=2000"]);
+    assert!(sensor.stop() < Duration::from_secs(5));
+    let output = phonehome()
+        .args(["read", "--metrics"])
+        .args([&expected, &wire.capture])
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let [page, file] = [path, expected].map(|it| Page {
+        text: std::fs::read_to_string(it).unwrap(),
+    });
+    page.check();
+    assert_eq!(page.received("mon0"), FRAMES);
+    assert_eq!(page.processed("mon0"), FRAMES);
+    assert_eq!(page.open_findings(), file.open_findings());
+    assert!(file.open_findings() > 5);
+}
+
+#[test]
+fn on_a_silent_wire_the_canary_sings_and_leaves_no_trace() {
+    let Some(wire) = Wire::new(1) else { return };
+    let sensor = wire.start(&[]);
+    sensor.wait_until_ready();
+    let found = |page: &Page| page.of("phonehome_canary_exchanges_total", "result=\"found\"");
+    sensor.wait_for("canaries", |page| found(page) >= 4);
+    let page = sensor.metrics();
+    let success = page.value("phonehome_canary_last_success_timestamp_seconds");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    assert!((now.as_secs_f64() - success).abs() < 10.0, "{success}");
+    assert_eq!(
+        page.value("phonehome_canary_latency_seconds_count") as u64,
+        found(&page)
+    );
+    assert_eq!((page.received("mon0"), page.queued()), (0, 0));
+    assert_eq!(page.of("phonehome_sightings_total", "vendor="), 0);
+    assert_eq!(page.of("phonehome_flows_started_total", "transport="), 0);
+    assert_eq!(page.of("phonehome_decode_packets_total", "network="), 0);
+    assert_eq!(sensor.get("/-/ready"), "ready\n");
+    for path in ["/api/v1/findings", "/metrics/hosts", "/"] {
+        let answer = sensor.get(path);
+        assert!(
+            !answer.is_empty() && !answer.contains("192.0.2.1"),
+            "{path}"
+        );
+    }
+    assert_eq!(findings(&sensor.get("/api/v1/findings")), [""; 0]);
+}
+
+#[test]
+fn without_signatures_the_canary_fails_within_fifteen_seconds() {
+    let Some(wire) = Wire::new(1) else { return };
+    let sensor = wire.start(&["--no-builtin-signatures"]);
+    let started = Instant::now();
+    sensor.wait_until_ready();
+    sensor.wait_for("the canary to fail", |_| {
+        sensor
+            .get("/-/ready")
+            .starts_with("not ready: a canary exchange")
+    });
+    assert!(
+        started.elapsed() < Duration::from_secs(17),
+        "{:?}",
+        started.elapsed()
+    );
+}
+
+#[test]
 fn two_interfaces_are_counted_apart() {
     let Some(wire) = Wire::new(2) else { return };
     let sensor = wire.start(&["--interface", "mon1"]);
@@ -52,6 +142,54 @@ fn two_interfaces_are_counted_apart() {
     let page = sensor.metrics();
     assert_eq!(page.processed("mon0"), 1200);
     assert_eq!(page.processed("mon1"), 700);
+}
+
+#[test]
+fn hostile_web_clients_take_nothing_from_the_capture() {
+    let Some(wire) = Wire::new(1) else { return };
+    let sensor = wire.start(&[]);
+    sensor.wait_until_ready();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let floods: Vec<_> = (0..3)
+        .map(|_| {
+            let space = File::open(format!("/run/netns/{}", wire.inside)).unwrap();
+            let is_over = Arc::clone(&is_over);
+            std::thread::spawn(move || {
+                nix::sched::setns(space, nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+                flood_until(&is_over)
+            })
+        })
+        .collect();
+    wire.send("src0", &["--pps=2000"]);
+    is_over.store(true, Ordering::Relaxed);
+    let connections: usize = floods.into_iter().map(|it| it.join().unwrap()).sum();
+    assert!(connections > 1_000, "{connections} connections");
+    sensor.wait_for("all frames", |page| page.received("mon0") >= FRAMES);
+    let page = sensor.metrics();
+    assert_eq!(page.received("mon0"), FRAMES);
+    assert_eq!(page.dropped("mon0"), 0);
+    let expected = findings(&read(&wire.capture));
+    sensor.wait_for("the findings of the file", |_| {
+        findings(&sensor.get("/api/v1/findings")) == expected
+    });
+}
+
+/// Opens connections, asks much and reads nothing; gives how many it opened.
+fn flood_until(is_over: &AtomicBool) -> usize {
+    let requests = "GET /api/v1/signatures HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(100);
+    let (mut open, mut count) = (VecDeque::new(), 0);
+    while !is_over.load(Ordering::Relaxed) {
+        if let Ok(mut stream) = TcpStream::connect("127.0.0.1:14663") {
+            let _ = stream.set_nonblocking(true);
+            let _ = stream.write(requests.as_bytes());
+            open.push_back(stream);
+            count += 1;
+        }
+        if open.len() > 100 {
+            open.pop_front();
+        }
+    }
+    count
 }
 
 #[test]
@@ -457,6 +595,16 @@ impl Page {
             .filter(|(row, _)| row.starts_with(&format!("{family}{{")) && row.contains(label))
             .map(|(_, value)| value.parse::<u64>().unwrap())
             .sum()
+    }
+
+    /// The value of a row without labels.
+    fn value(&self, row: &str) -> f64 {
+        let mut rows = self.text.lines().filter_map(|it| it.rsplit_once(' '));
+        rows.find(|it| it.0 == row).unwrap().1.parse().unwrap()
+    }
+
+    fn open_findings(&self) -> u64 {
+        self.of("phonehome_open_findings", "vendor=")
     }
 
     fn received(&self, interface: &str) -> u64 {

@@ -19,6 +19,9 @@ use crate::pack::{self, Entry, Pack};
 use crate::signature::{Example, Signature, SignatureId, Vendor, VendorId};
 
 pub use crate::service::Service;
+pub use succession::{MAX_GONE, MAX_VENDORS, TooManyGone};
+
+mod succession;
 
 /// The packs that are compiled in, by the names of their files.
 const BUILTIN: &[(&str, &str)] = &[
@@ -45,8 +48,12 @@ pub const MAX_PATTERNS: usize = 4_000_000;
 #[derive(Debug, Default)]
 pub struct Catalogue {
     packs: Vec<PackInfo>,
+    /// By their number, those that have gone included.
     vendors: Vec<Vendor>,
+    /// By their number, those that have gone included.
     signatures: Vec<Signature>,
+    /// The signatures of the packs, in the order of vendor and signature id.
+    listed: Vec<SignatureId>,
     matcher: Matcher,
 }
 
@@ -173,6 +180,8 @@ impl Catalogue {
             .into_iter()
             .map(|(_, entry)| entry.signature)
             .collect();
+        let numbers = catalogue.signatures.iter().zip(0..);
+        catalogue.listed = numbers.map(|(_, number)| SignatureId(number)).collect();
         Ok(catalogue)
     }
 
@@ -187,13 +196,14 @@ impl Catalogue {
         self.matcher.claim(name, service)
     }
 
-    /// The signature with that id. Ids of another catalogue give another signature or `None`.
+    /// The signature with that number, which may have gone. Numbers of a catalogue that is none of
+    /// those before this one give another signature or `None`.
     #[must_use]
     pub fn signature(&self, id: SignatureId) -> Option<&Signature> {
         self.signatures.get(id.0 as usize)
     }
 
-    /// The vendor with that id.
+    /// The vendor with that number, which may have gone.
     #[must_use]
     pub fn vendor(&self, id: VendorId) -> Option<&Vendor> {
         self.vendors.get(usize::from(id.0))
@@ -203,22 +213,32 @@ impl Catalogue {
     #[must_use]
     pub fn vendor_by_id(&self, id: &str) -> Option<(VendorId, &Vendor)> {
         let at = self
-            .vendors
-            .binary_search_by(|vendor| vendor.id.as_str().cmp(id))
+            .packs
+            .binary_search_by(|pack| pack.id.as_str().cmp(id))
             .ok()?;
-        Some((VendorId(u16::try_from(at).ok()?), self.vendors.get(at)?))
+        let number = self.packs.get(at)?.vendor;
+        Some((number, self.vendor(number)?))
     }
 
-    /// All vendors, in the order of their ids.
-    #[must_use]
-    pub fn vendors(&self) -> &[Vendor] {
-        &self.vendors
+    /// The vendors of all packs, in the order of their ids.
+    pub fn vendors(&self) -> impl ExactSizeIterator<Item = &Vendor> + Clone {
+        let vendors: Vec<&Vendor> = self
+            .packs
+            .iter()
+            .filter_map(|it| self.vendor(it.vendor))
+            .collect();
+        vendors.into_iter()
     }
 
-    /// All signatures, in the order of vendor and signature id; numbers in ids count as numbers.
-    #[must_use]
-    pub fn signatures(&self) -> &[Signature] {
-        &self.signatures
+    /// The signatures of all packs, in the order of vendor and signature id; numbers in ids count as
+    /// numbers.
+    pub fn signatures(&self) -> impl ExactSizeIterator<Item = &Signature> + Clone {
+        let signatures: Vec<&Signature> = self
+            .listed
+            .iter()
+            .filter_map(|it| self.signature(*it))
+            .collect();
+        signatures.into_iter()
     }
 
     /// All packs, in the order of their ids.

@@ -384,7 +384,7 @@ impl Directives {
                 ));
             }
             for product in &directive.profile.excluded_products {
-                let mut signatures = catalogue.signatures().iter();
+                let mut signatures = catalogue.signatures();
                 if !signatures.any(|it| it.product.as_deref() == Some(product)) {
                     notes.push(format!(
                         "directive {id}: no signature names the excluded product `{product}`"

@@ -135,6 +135,14 @@ impl Matcher {
         matcher
     }
 
+    /// Gives signatures other numbers. What claims a name stays the same.
+    pub(crate) fn renumber(&mut self, number_of: impl Fn(SignatureId) -> SignatureId) {
+        let globs = self.globs.iter_mut().map(|(_, row)| row);
+        for row in self.rows.iter_mut().chain(globs) {
+            row.signature = number_of(row.signature);
+        }
+    }
+
     /// Adds the rules of one fixed part, in the order of their rank.
     fn add(&mut self, group: &[Rule<'_>]) {
         let Some(fixed) = group.first().map(|rule| rule.pattern.fixed()) else {

@@ -248,10 +248,10 @@ pub struct Vendor {
     pub name: String,
 }
 
-/// A signature of a loaded catalogue: its index there, in the order of vendor and signature id.
+/// A signature of a loaded catalogue: its number there, and in all catalogues that succeed it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct SignatureId(pub u32);
 
-/// A vendor of a loaded catalogue: its index there, in the order of vendor ids.
+/// A vendor of a loaded catalogue: its number there, and in all catalogues that succeed it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct VendorId(pub u16);

@@ -210,7 +210,6 @@ fn facts_without_a_source_claim_nothing_and_are_listed() {
     let catalogue = builtin();
     let disabled: Vec<&str> = catalogue
         .signatures()
-        .iter()
         .filter(|signature| signature.sources.is_empty())
         .inspect(|signature| assert!(!signature.enabled, "{}", signature.id))
         .map(|signature| signature.id.as_str())
@@ -223,10 +222,7 @@ fn facts_without_a_source_claim_nothing_and_are_listed() {
 #[test]
 fn every_signature_of_the_packs_names_a_product() {
     let catalogue = builtin();
-    let without = catalogue
-        .signatures()
-        .iter()
-        .filter(|it| it.product.is_none());
+    let without = catalogue.signatures().filter(|it| it.product.is_none());
     let without: Vec<&str> = without.map(|it| it.id.as_str()).collect();
     assert_eq!(without, [""; 0]);
 }
@@ -236,7 +232,6 @@ fn vendors_packs_and_signatures_are_in_the_order_of_their_ids() {
     let catalogue = builtin();
     let vendors: Vec<&str> = catalogue
         .vendors()
-        .iter()
         .map(|vendor| vendor.id.as_str())
         .collect();
     assert_eq!(vendors, ["bytedance", "hikvision", "kaspersky"]);
@@ -251,7 +246,6 @@ fn vendors_packs_and_signatures_are_in_the_order_of_their_ids() {
     assert_eq!(counted, catalogue.signatures().len());
     let of_kaspersky: Vec<&str> = catalogue
         .signatures()
-        .iter()
         .filter(|signature| signature.vendor == id)
         .map(|signature| signature.id.as_str())
         .collect();
@@ -431,7 +425,6 @@ fn the_example_in_the_readme_is_a_pack() {
         .unwrap_or_else(|errors| panic!("{}", errors[0]));
     let signatures: Vec<&str> = catalogue
         .signatures()
-        .iter()
         .map(|signature| signature.id.as_str())
         .collect();
     assert_eq!(

@@ -136,7 +136,8 @@ impl ResultArguments {
             std::fs::write(path, text).map_err(Error::file("write", path))?;
         }
         if self.record {
-            let folder = report::record_as(stem, machine, result, markdown)?;
+            let texts = [("json", report::json(result)?), ("md", markdown.to_owned())];
+            let folder = report::record_as(machine, stem, &texts)?;
             print(&format!("recorded in {}\n", folder.display()))?;
         }
         Ok(())

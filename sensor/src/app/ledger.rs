@@ -1,7 +1,9 @@
 //! The ledger: takes notices into the book, writes events, and makes snapshots.
 
 use std::io::{self, Write};
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use phonehome_signatures::Directives;
@@ -9,12 +11,13 @@ use phonehome_signatures::Directives;
 use super::policy::Policy;
 use super::snapshot::{Input, snapshot};
 use crate::detection::{Notice, Sighting, What};
-use crate::export::{Snapshot, events};
+use crate::export::{Ready, Snapshot, events};
 use crate::findings::waivers::Waivers;
 use crate::findings::{Book, Change, Limits};
 use crate::host::HomeNetworks;
 use crate::inventory::Inventory;
-use crate::pipeline::{self, Counts, Follower, Loaded};
+use crate::pipeline::{self, Counts, Follower, Loaded, canary};
+use crate::worker::Told;
 
 /// The one writer of findings.
 pub struct Ledger {
@@ -34,9 +37,16 @@ pub struct Ledger {
 #[derive(Debug)]
 pub struct Shared {
     inventory: Inventory,
-    /// Everything but the findings.
-    view: ArcSwap<Snapshot>,
+    view: ArcSwap<View>,
     policy: Arc<Policy>,
+}
+
+/// Everything but the findings, as of the newest publication.
+#[derive(Debug)]
+struct View {
+    snapshot: Snapshot,
+    /// When the canary counts as failing, unless a newer view says otherwise.
+    deadline: Option<Instant>,
 }
 
 struct Events {
@@ -81,7 +91,7 @@ impl Ledger {
 
     /// What other threads can look at while the ledger is written.
     pub fn share(&mut self) -> Arc<Shared> {
-        let view = ArcSwap::from_pointee(self.without_findings());
+        let view = ArcSwap::from_pointee(self.view());
         let shared = Arc::new(Shared {
             inventory: Inventory::default(),
             view,
@@ -95,7 +105,7 @@ impl Ledger {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         self.policy.applied_to(Snapshot {
-            findings: self.book.findings(),
+            findings: self.book.findings().into_iter().map(Arc::new).collect(),
             ..self.without_findings()
         })
     }
@@ -123,6 +133,16 @@ impl Ledger {
             }) => Err(error),
             Some(mut events) => events.out.flush(),
             None => Ok(()),
+        }
+    }
+
+    fn view(&self) -> View {
+        let canary = self.counts.canary.as_ref();
+        View {
+            snapshot: self.without_findings(),
+            deadline: canary
+                .filter(|_| !self.counts.finished)
+                .map(|it| it.deadline),
         }
     }
 
@@ -178,7 +198,7 @@ impl Ledger {
     fn publish(&mut self) {
         self.publish_findings();
         if let Some(shared) = &self.shared {
-            shared.view.store(Arc::new(self.without_findings()));
+            shared.view.store(Arc::new(self.view()));
         }
     }
 }
@@ -204,6 +224,18 @@ impl pipeline::Ledger for Ledger {
         self.publish();
     }
 
+    fn is_finding(&mut self, told: &[Told]) -> bool {
+        self.renew();
+        let home = HomeNetworks::new([IpAddr::from(canary::CLIENT).into()]);
+        let catalogue = Arc::clone(self.loaded.catalogue());
+        let mut book = Book::new(catalogue, home, CANARY_LIMITS);
+        let mut changes = Vec::new();
+        for it in told {
+            book.take(&it.notice, &mut changes);
+        }
+        !book.findings().is_empty()
+    }
+
     fn wants_more(&self) -> bool {
         !(self.stop)()
     }
@@ -213,11 +245,16 @@ impl Shared {
     /// A copy of all that is shown, as of the newest publication.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let view = Snapshot::clone(&self.view.load());
-        self.policy.applied_to(Snapshot {
+        let view = self.view.load();
+        let mut snapshot = self.policy.applied_to(Snapshot {
             findings: self.inventory.findings(),
-            ..view
-        })
+            ..Snapshot::clone(&view.snapshot)
+        });
+        let is_failing = view.deadline.is_some_and(|it| it <= Instant::now());
+        if is_failing && snapshot.ready == Ready::Yes {
+            snapshot.ready = Ready::No(CANARY_FAILS.to_owned());
+        }
+        snapshot
     }
 
     /// Puts directives in force, instead of those that were; the next snapshot goes by them.
@@ -245,3 +282,14 @@ impl Events {
 
 /// Findings that may have changed before others see them.
 const MAX_TOUCHED: usize = 4096;
+
+/// Bounds of the book of one canary exchange.
+const CANARY_LIMITS: Limits = Limits {
+    hosts: 8,
+    findings: 8,
+    resolutions: 8,
+};
+
+/// Why the sensor is not ready when the canary fails.
+const CANARY_FAILS: &str = "a canary exchange has not come out as a finding for too long: a thread \
+                            is stuck, a queue is full, or no signatures are loaded";

@@ -1,13 +1,11 @@
 //! Network interfaces as a source of frames.
 
-use std::io::Write;
-
 pub use crate::capture::live::Settings;
 use crate::capture::live::{Heard, Live, OpenError};
 use crate::frame::Run;
 use crate::pipeline::{InputState, Next, Pace, Source};
 
-/// Interfaces that are listened on. Says on standard error when one goes down or comes back.
+/// Interfaces that are listened on. Logs when one goes down or comes back.
 pub struct LiveSource {
     live: Live,
     names: Vec<String>,
@@ -55,11 +53,10 @@ impl Source for LiveSource {
         let states = self.live.states();
         for ((name, spoken), state) in self.names.iter().zip(&mut self.spoken).zip(&states) {
             if *spoken != state.down {
-                let text = match &state.down {
-                    Some(why) => format!("interface {name}: {why}"),
-                    None => format!("interface {name}: is up again"),
-                };
-                let _ = writeln!(std::io::stderr(), "phonehome: {text}");
+                match &state.down {
+                    Some(why) => tracing::warn!("interface {name}: {why}"),
+                    None => tracing::info!("interface {name}: is up again"),
+                }
                 spoken.clone_from(&state.down);
             }
         }

@@ -6,9 +6,12 @@ use std::sync::Arc;
 use phonehome_signatures::Catalogue;
 
 use crate::decode::{Closed, DecodeCounts, Defragmented, Encapsulation};
-use crate::export::{self, Capture, Decode, Mode, Pipeline, Ready, Room, Sightings, Snapshot};
+use crate::export::{
+    self, Canary, Capture, Decode, Mode, Pipeline, Ready, Room, Sightings, Snapshot,
+};
 use crate::findings::Book;
 use crate::frame::LinkType;
+use crate::pipeline::canary::{CanaryCounts, LATENCY_BOUNDS};
 use crate::pipeline::{Counts, InputCounts, InputState, Sizes};
 
 /// What is read, for display.
@@ -66,6 +69,7 @@ pub(super) fn snapshot(
         ready: ready(input, counts),
         captures: captures(input, counts),
         pipeline: pipeline(input, counts),
+        canary: counts.canary.as_ref().map(canary),
         decode: decode(&counts.decode, counts.defrag_octets),
         visibility: counts.visibility.clone(),
         sightings: Sightings {
@@ -83,14 +87,27 @@ pub(super) fn snapshot(
             .collect(),
         directives: Arc::default(),
         waivers: Arc::default(),
-        left_out: book.counts(),
         hosts_seen: book.alive() as u64,
-        room: Room {
-            flow_limit: counts.flow_limit,
-            buffered_bytes: counts.unfinished_octets,
-        },
+        room: room(counts, book),
         resolved_addresses: book.resolved().len() as u64,
         resolved_evicted: book.resolved().evicted(),
+    }
+}
+
+/// What is kept, and what there was no room for.
+fn room(counts: &Counts, book: &Book) -> Room {
+    let left_out = book.counts();
+    Room {
+        flow_limit: counts.flow_limit,
+        buffered_bytes: counts.unfinished_octets,
+        findings_evicted: left_out.findings_evicted,
+        refused: [
+            left_out.hosts_refused,
+            left_out.findings_refused,
+            left_out.names_over,
+            left_out.signatures_over,
+            counts.visibility.questions_refused,
+        ],
     }
 }
 
@@ -180,7 +197,19 @@ fn pipeline(input: &Input, counts: &Counts) -> Pipeline {
             })
             .collect(),
         queue_limit_frames: (input.sizes.queue_batches * crate::batch::MAX_ITEMS) as u64,
-        busy: Vec::new(),
+        busy: counts.busy.clone(),
+    }
+}
+
+fn canary(counts: &CanaryCounts) -> Canary {
+    let latency = &counts.latency;
+    Canary {
+        sent: counts.sent,
+        found: counts.found,
+        last_success: counts.last_success,
+        latency_bounds: LATENCY_BOUNDS.to_vec(),
+        latency_counts: latency.counts.to_vec(),
+        latency_sum: latency.sum,
     }
 }
 

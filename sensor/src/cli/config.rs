@@ -50,6 +50,9 @@ fn check(file: Option<&Path>) -> Result<String, Failure> {
     let loaded = layers.load().map_err(Failure::usage)?;
     let catalogue = loaded.config.catalogue();
     let catalogue = catalogue.map_err(|it| Failure::usage(with_cause(&it)))?;
+    super::run::web(&loaded.config)
+        .check()
+        .map_err(super::run::refused)?;
     let mut text = match file {
         Some(file) => format!("{}: fine\n", file.display()),
         None => "the environment: fine\n".to_owned(),

@@ -6,10 +6,11 @@ use clap::Args;
 use phonehome_signatures::Catalogue;
 
 use super::{Failure, tell, with_cause};
-use crate::config::{Duties, DutyError, Places};
+use crate::config::{Duties, Places};
 
 /// Directives and waivers.
 #[derive(Args, Clone, Debug)]
+#[group(id = "duties")]
 pub(super) struct Options {
     /// Directives in force, by id: what counts under each is told; `phonehome directives list`
     /// lists them
@@ -31,15 +32,11 @@ impl Options {
             folder: self.directives_folder.as_deref(),
             waivers: self.waivers.as_deref(),
         };
-        in_force(places.read(catalogue))
+        let duties = places.read(catalogue);
+        let duties = duties.map_err(|it| Failure::usage(with_cause(&it)))?;
+        for note in &duties.notes {
+            tell(note);
+        }
+        Ok(duties)
     }
-}
-
-/// Says what should be known of duties that were read.
-pub(super) fn in_force(read: Result<Duties, DutyError>) -> Result<Duties, Failure> {
-    let duties = read.map_err(|it| Failure::usage(with_cause(&it)))?;
-    for note in &duties.notes {
-        tell(note);
-    }
-    Ok(duties)
 }

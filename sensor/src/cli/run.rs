@@ -10,13 +10,15 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::flags::Flags;
-use super::{Ended, Failure, duties, tell, with_cause};
+use super::{Ended, FAILED, Failure, with_cause};
 use crate::app::ledger::Ledger;
 use crate::app::live::{LiveSource, Settings};
 use crate::app::snapshot::Input;
 use crate::app::{self, Reading, Threads};
-use crate::config::{Config, Frames};
-use crate::export::{http, metrics};
+use crate::config::{Config, Frames, Shown};
+use crate::export::http::{self, HttpError, ShowHosts};
+use crate::export::metrics;
+use crate::log::Log;
 use crate::pipeline::{Loaded, Sizes};
 use crate::worker::Report;
 
@@ -32,14 +34,20 @@ pub(super) fn main(options: &Options) -> Ended {
     let effective = options.flags.load()?;
     let config = &effective.config;
     let frames = config.frames().ok_or_else(|| Failure::usage(NO_FRAMES))?;
+    let mut log = Log::start(config.log_level, config.log_format);
     for warning in &effective.warnings {
-        tell(format_args!("warning: {warning}"));
+        tracing::warn!("{warning}");
     }
     let catalogue = config.catalogue();
     let catalogue = catalogue.map_err(|it| Failure::usage(with_cause(&it)))?;
-    let duties = duties::in_force(config.duties(&catalogue))?;
+    let duties = config.duties(&catalogue);
+    let duties = duties.map_err(|it| Failure::usage(with_cause(&it)))?;
+    for note in &duties.notes {
+        tracing::warn!("{note}");
+    }
     let loaded = Arc::new(Loaded::new(catalogue));
     let feed = Feed::open(frames, config)?;
+    log.write().map_err(Failure::failed)?;
     let stop = Arc::new(AtomicBool::new(false));
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(Failure::failed)?;
     let mut ledger = Ledger::new(
@@ -54,11 +62,14 @@ pub(super) fn main(options: &Options) -> Ended {
     ledger.stop_when(move || asked.load(Ordering::Relaxed));
     let shared = ledger.share();
     let state = move || Arc::new(shared.snapshot());
-    let server = http::serve(&config.listen_address, Arc::new(state)).map_err(Failure::caused)?;
+    let listeners = http::bind(web(config)).map_err(refused)?;
+    let server = listeners.serve(Arc::new(state)).map_err(refused)?;
     for address in server.local_addresses() {
-        tell(format_args!(
-            "serving on http://{address}/, metrics on http://{address}/metrics"
-        ));
+        let (scheme, path) = (server.scheme(), &config.metrics_path);
+        tracing::info!("serving on {scheme}://{address}/, metrics on {scheme}://{address}{path}");
+    }
+    for warning in server.warnings() {
+        tracing::warn!("{warning}");
     }
     let signalled = Arc::clone(&stop);
     let handle = signals.handle();
@@ -89,6 +100,30 @@ pub(super) fn main(options: &Options) -> Ended {
     })
 }
 
+/// What the web server is to do.
+pub(super) fn web(config: &Config) -> http::Options {
+    http::Options {
+        listen: config.listen_address.clone(),
+        config_file: config.web_config.clone(),
+        metrics_path: config.metrics_path.clone(),
+        show_hosts: match config.show_hosts {
+            Shown::Auto => ShowHosts::Auto,
+            Shown::Always => ShowHosts::Always,
+            Shown::Never => ShowHosts::Never,
+        },
+    }
+}
+
+/// Why there is no web server: what was configured, or the system.
+pub(super) fn refused(error: HttpError) -> Failure {
+    match error {
+        HttpError::Config(_) | HttpError::Path { .. } => Failure::usage(error),
+        HttpError::Listen { .. } | HttpError::Start(_) | HttpError::Metrics => {
+            Failure::caused(error)
+        }
+    }
+}
+
 /// What feeds the sensor.
 enum Feed<'a> {
     Files(Reading<'a>),
@@ -114,7 +149,7 @@ impl<'a> Feed<'a> {
             Frames::Interfaces(names) => {
                 let source = LiveSource::open(names, settings(config)).map_err(Failure::caused)?;
                 for name in names {
-                    tell(format_args!("listening on {name}"));
+                    tracing::info!("listening on {name}");
                 }
                 Ok(Self::Interfaces {
                     names,
@@ -138,13 +173,19 @@ impl<'a> Feed<'a> {
         match self {
             Self::Files(reading) => {
                 let damages = app::read(&reading, loaded, ledger).map_err(Failure::caused)?;
-                let code = app::report_damages(&damages);
-                tell("the replay has ended; all of it is settled");
-                Ok(code)
+                for damage in &damages {
+                    tracing::error!("{damage}");
+                }
+                tracing::info!("the replay has ended; all of it is settled");
+                Ok(if damages.is_empty() {
+                    ExitCode::SUCCESS
+                } else {
+                    ExitCode::from(FAILED)
+                })
             }
             Self::Interfaces { source, sizes, .. } => {
-                app::watch(source, loaded, sizes, ledger).map_err(Failure::failed)?;
-                tell("stopped; all that was captured is settled");
+                app::watch(vec![source], loaded, sizes, ledger).map_err(Failure::failed)?;
+                tracing::info!("stopped; all that was captured is settled");
                 Ok(ExitCode::SUCCESS)
             }
         }

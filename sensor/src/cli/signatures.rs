@@ -61,11 +61,7 @@ fn list(catalogue: &Catalogue) -> String {
             "{} {} of {}: {}, {} signatures",
             pack.id, pack.version, pack.date, vendor, pack.signatures
         );
-        for signature in catalogue
-            .signatures()
-            .iter()
-            .filter(|it| it.vendor == pack.vendor)
-        {
+        for signature in catalogue.signatures().filter(|it| it.vendor == pack.vendor) {
             let state = if signature.enabled {
                 ""
             } else {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 mod types;
 
-pub use types::Octets;
+pub use types::{Octets, Shown};
 
 /// A value as it was given.
 #[derive(Clone, Debug)]

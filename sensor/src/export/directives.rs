@@ -113,7 +113,7 @@ impl Snapshot {
         let findings = self.findings.iter();
         findings
             .filter(|it| it.verdict != Verdict::None)
-            .map(|it| (it, self.state(it)))
+            .map(|it| (it.as_ref(), self.state(it)))
     }
 }
 
@@ -135,12 +135,12 @@ mod tests {
     /// The sample, with an engine inside another company's product on a further host.
     fn with_engine() -> Snapshot {
         let mut snapshot = sample::snapshot();
-        let findings = snapshot.findings.iter();
-        let active = |it: &&Finding| it.verdict == Verdict::InstalledActive;
-        let mut engine = findings.clone().find(active).unwrap().clone();
+        let mut findings = snapshot.findings.iter();
+        let active = findings.find(|it| it.verdict == Verdict::InstalledActive);
+        let mut engine = Finding::clone(active.unwrap());
         engine.verdict = Verdict::Embedded;
         engine.host = sample::address("10.1.2.11");
-        snapshot.findings.push(engine);
+        snapshot.findings.push(engine.into());
         snapshot
     }
 

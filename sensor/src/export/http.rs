@@ -1,56 +1,196 @@
 //! The web server: metrics, health, the findings as JSON, and a status page.
 //!
-//! It has one thread of its own, named `http`, and answers from snapshots, so nothing that a client
-//! does reaches the pipeline. It reads: GET and HEAD, nothing else. Clients are bounded in number,
-//! in the time and size of a request head, and in how long a connection may last.
+//! It has an event loop of its own in a thread named `http`, makes large answers and checks passwords
+//! in a few threads beside it, and answers from snapshots, so nothing that a client does reaches the
+//! pipeline. It reads: GET and HEAD, nothing else. Clients are bounded in number, in how fast they
+//! may ask, in the time and size of a request, and in how long an answer may take and how much may
+//! wait to be sent: see [`Limits`].
 //!
-//! Addresses of hosts are personal data. While every listener is on a loopback address, they are
-//! shown; else `/metrics/hosts`, `/api/v1/findings` and the rows of the status page are withheld,
-//! because this server asks nobody for a password. Against web pages that point a name of theirs at
-//! a loopback address, requests there must name `localhost` or an IP address as their host.
+//! Addresses of hosts are personal data: `/metrics/hosts`, `/api/v1/findings` and the rows of the
+//! status page. They are shown while every listener is on a loopback address, or while a password or
+//! a certificate is asked for ([`WebConfig::requires_authentication`]); [`ShowHosts`] decides
+//! otherwise. Against web pages that point a name of theirs at a loopback address, requests there
+//! must name `localhost` or an IP address as their host, unless they bring a password or certificate.
 
-use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use hyper::body::Incoming;
-use hyper::header::{ACCEPT_ENCODING, HOST};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Method, Request};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use serde::Serialize;
-use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 
-use self::answer::{Answer, Kind, Reply};
-use super::metrics::{self, web::Web};
-use super::{Ready, Snapshot, json};
+use self::places::Bounds;
+use self::route::refuse_metrics_path;
+use self::site::Site;
+use super::Snapshot;
+use super::web_config::{Keeper, WebConfig, WebConfigError};
 
 mod answer;
+mod guard;
+mod listen;
+mod made;
 mod page;
+mod places;
+mod route;
+mod site;
 
-/// Opens the listeners and starts the thread that serves them.
-///
-/// `state` gives the snapshot to answer from; it is called once for each request and must be quick.
+/// What the web server is to do.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Options {
+    /// Addresses to listen on. Default: `127.0.0.1:14663`.
+    pub listen: Vec<SocketAddr>,
+    /// The web file, with certificates and passwords; see [`WebConfig`]. Default: none, which is
+    /// plain HTTP that asks for nothing.
+    pub config_file: Option<PathBuf>,
+    /// Path of the metrics; those of hosts are under it at `/hosts`. Default: `/metrics`.
+    pub metrics_path: String,
+    /// Whether addresses of hosts are shown. Default: [`ShowHosts::Auto`].
+    pub show_hosts: ShowHosts,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], DEFAULT_PORT))],
+            config_file: None,
+            metrics_path: "/metrics".to_owned(),
+            show_hosts: ShowHosts::Auto,
+        }
+    }
+}
+
+impl Options {
+    /// Reads the web file and looks whether all of this can be, without opening anything.
+    ///
+    /// # Errors
+    ///
+    /// [`HttpError::Path`] or [`HttpError::Config`].
+    pub fn check(&self) -> Result<(), HttpError> {
+        self.keeper().map(drop)
+    }
+
+    fn keeper(&self) -> Result<Keeper, HttpError> {
+        if let Some(why) = refuse_metrics_path(&self.metrics_path) {
+            let path = self.metrics_path.clone();
+            return Err(HttpError::Path { path, why });
+        }
+        Ok(Keeper::open(self.config_file.clone())?)
+    }
+}
+
+/// Whether addresses of hosts are shown.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum ShowHosts {
+    /// While every listener is on a loopback address, or a password or certificate is asked for.
+    #[default]
+    Auto,
+    /// To everybody who can connect.
+    Always,
+    /// To nobody.
+    Never,
+}
+
+/// Reads the web file and opens the listeners. Nobody is answered before they are served.
 ///
 /// # Errors
 ///
-/// [`HttpError::Listen`] if an address cannot be bound; then nothing is left running.
-pub fn serve(
-    addresses: &[SocketAddr],
-    state: Arc<dyn Fn() -> Arc<Snapshot> + Send + Sync>,
-) -> Result<Server, HttpError> {
-    serve_within(addresses, state, LIMITS)
+/// [`HttpError`] if the web file is wrong or an address cannot be bound; then nothing is left open.
+pub fn bind(options: Options) -> Result<Listeners, HttpError> {
+    let keeper = options.keeper()?;
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .thread_name("http-aside")
+        .build()
+        .map_err(HttpError::Start)?;
+    let mut listeners = Vec::with_capacity(options.listen.len());
+    let mut bound = Vec::with_capacity(options.listen.len());
+    for address in options.listen {
+        let wrong = |source| HttpError::Listen { address, source };
+        let listener = TcpListener::bind(address).map_err(wrong)?;
+        listener.set_nonblocking(true).map_err(wrong)?;
+        bound.push(listener.local_addr().map_err(wrong)?);
+        let _inside = runtime.enter();
+        listeners.push(tokio::net::TcpListener::from_std(listener).map_err(wrong)?);
+    }
+    Ok(Listeners {
+        runtime,
+        listeners,
+        bound,
+        keeper,
+        show_hosts: options.show_hosts,
+        metrics_path: options.metrics_path,
+    })
 }
+
+/// Open listeners, which need no rights any more but to read the web file again.
+#[derive(Debug)]
+pub struct Listeners {
+    runtime: Runtime,
+    listeners: Vec<tokio::net::TcpListener>,
+    bound: Vec<SocketAddr>,
+    keeper: Keeper,
+    show_hosts: ShowHosts,
+    metrics_path: String,
+}
+
+impl Listeners {
+    /// Starts the thread that serves them.
+    ///
+    /// `state` gives the snapshot to answer from. It is called in a thread where it may take its
+    /// time, a few times a second at most.
+    ///
+    /// # Errors
+    ///
+    /// [`HttpError`] if the thread cannot be started.
+    pub fn serve(self, state: State) -> Result<Server, HttpError> {
+        self.serve_within(state, LIMITS)
+    }
+
+    fn serve_within(self, state: State, limits: Limits) -> Result<Server, HttpError> {
+        let is_local = self.bound.iter().all(|it| it.ip().is_loopback());
+        let config = self.keeper.current();
+        let scheme = if config.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        let warnings = warnings(&config, is_local, self.show_hosts);
+        let site = Site::new(site::Setup {
+            state,
+            keeper: self.keeper,
+            limits,
+            is_local,
+            show_hosts: self.show_hosts,
+            metrics_path: self.metrics_path,
+        });
+        let site = Arc::new(site.ok_or(HttpError::Metrics)?);
+        let (stop, stopped) = oneshot::channel();
+        let thread = thread::Builder::new()
+            .name("http".to_owned())
+            .spawn(move || run(self.runtime, self.listeners, site, stopped))
+            .map_err(HttpError::Start)?;
+        Ok(Server {
+            addresses: self.bound,
+            scheme,
+            warnings,
+            stop,
+            thread,
+        })
+    }
+}
+
+/// What gives the snapshot to answer from.
+pub type State = Arc<dyn Fn() -> Arc<Snapshot> + Send + Sync>;
 
 /// A running web server. Dropping it stops it as well, without waiting for its thread.
 #[derive(Debug)]
 pub struct Server {
     addresses: Vec<SocketAddr>,
+    scheme: &'static str,
+    warnings: Vec<&'static str>,
     stop: oneshot::Sender<()>,
     thread: JoinHandle<()>,
 }
@@ -60,6 +200,18 @@ impl Server {
     #[must_use]
     pub fn local_addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// `http` or `https`.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        self.scheme
+    }
+
+    /// What an operator should think about: sentences.
+    #[must_use]
+    pub fn warnings(&self) -> &[&'static str] {
+        &self.warnings
     }
 
     /// Closes listeners and connections, and waits for the thread: well under a second.
@@ -73,6 +225,17 @@ impl Server {
 /// Why the web server could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
+    /// The web file, or one that it names, is wrong.
+    #[error(transparent)]
+    Config(#[from] WebConfigError),
+    /// The metrics cannot have this path.
+    #[error("web.telemetry-path = {path:?}: {why}")]
+    Path {
+        /// The path.
+        path: String,
+        /// What a path must be.
+        why: &'static str,
+    },
     /// An address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {
@@ -89,50 +252,23 @@ pub enum HttpError {
     Metrics,
 }
 
-/// What a client may take.
+/// What clients may take.
 #[derive(Clone, Copy, Debug)]
 struct Limits {
-    connections: usize,
+    /// Connections, and answers that wait to be sent.
+    bounds: Bounds,
+    /// Time for the handshake of TLS.
+    handshake: Duration,
+    /// Time for the head of a request. A connection without a request ends after it, too.
     head: Duration,
+    /// Time in which a client must take another piece of an answer.
+    stall: Duration,
+    /// Time for a whole answer.
+    answer: Duration,
+    /// Age from which on a connection ends after the answer that is being sent.
     connection: Duration,
-}
-
-fn serve_within(
-    addresses: &[SocketAddr],
-    state: Arc<dyn Fn() -> Arc<Snapshot> + Send + Sync>,
-    limits: Limits,
-) -> Result<Server, HttpError> {
-    let runtime = Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(HttpError::Start)?;
-    let mut listeners = Vec::with_capacity(addresses.len());
-    let mut bound = Vec::with_capacity(addresses.len());
-    for &address in addresses {
-        let wrong = |source| HttpError::Listen { address, source };
-        let listener = TcpListener::bind(address).map_err(wrong)?;
-        listener.set_nonblocking(true).map_err(wrong)?;
-        bound.push(listener.local_addr().map_err(wrong)?);
-        let _inside = runtime.enter();
-        listeners.push(tokio::net::TcpListener::from_std(listener).map_err(wrong)?);
-    }
-    let handlers: Vec<_> = Route::ALL
-        .iter()
-        .map(|it| (it.word(), it.codes()))
-        .collect();
-    let site = Arc::new(Site {
-        state,
-        web: Web::new(&handlers).ok_or(HttpError::Metrics)?,
-        is_local: bound.iter().all(|it| it.ip().is_loopback()),
-    });
-    let (stop, stopped) = oneshot::channel();
-    let thread = thread::Builder::new()
-        .name("http".to_owned())
-        .spawn(move || run(runtime, listeners, site, limits, stopped))
-        .map_err(HttpError::Start)?;
-    Ok(Server {
-        addresses: bound,
-        stop,
-        thread,
-    })
+    /// Time for which an answer does for others who ask the same.
+    fresh: Duration,
 }
 
 /// Runs the event loop until the other end of `stopped` is gone.
@@ -140,243 +276,64 @@ fn run(
     runtime: Runtime,
     listeners: Vec<tokio::net::TcpListener>,
     site: Arc<Site>,
-    limits: Limits,
     stopped: oneshot::Receiver<()>,
 ) {
-    let permits = Arc::new(Semaphore::new(limits.connections));
     for listener in listeners {
-        runtime.spawn(accept(
-            listener,
-            Arc::clone(&site),
-            limits,
-            Arc::clone(&permits),
-        ));
+        runtime.spawn(listen::accept(listener, Arc::clone(&site)));
     }
+    runtime.spawn(async move {
+        loop {
+            tokio::time::sleep(TIDY_EVERY).await;
+            site.tidy();
+        }
+    });
     // The sender never sends; it is dropped.
     let _ = runtime.block_on(stopped);
     runtime.shutdown_background();
 }
 
-/// Takes connections while there are permits; the others wait in the queue of the system.
-async fn accept(
-    listener: tokio::net::TcpListener,
-    site: Arc<Site>,
-    limits: Limits,
-    permits: Arc<Semaphore>,
-) {
-    while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let site = Arc::clone(&site);
-                tokio::spawn(async move {
-                    connection(stream, site, limits).await;
-                    drop(permit);
-                });
-            }
-            // Out of descriptors, most likely: it passes, and asking again at once would spin.
-            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
-        }
+/// What an operator should think about.
+fn warnings(config: &WebConfig, is_local: bool, show_hosts: ShowHosts) -> Vec<&'static str> {
+    let mut warnings = Vec::new();
+    if !is_local && !config.users.is_empty() && config.tls.is_none() {
+        warnings.push(
+            "passwords for the web server cross the network unencrypted; set tls_server_config in \
+             the web file",
+        );
     }
+    if !is_local && show_hosts == ShowHosts::Always && !config.requires_authentication() {
+        warnings.push(
+            "everybody who can reach the web server can read which hosts have what; \
+             web.show-hosts is \"always\" and the web file asks for nothing",
+        );
+    }
+    warnings
 }
 
-/// Serves one connection, for as long as one may last.
-async fn connection(stream: TcpStream, site: Arc<Site>, limits: Limits) {
-    let service = service_fn(move |request: Request<Incoming>| {
-        let answer = site.answer(&request);
-        async move { Ok::<_, Infallible>(answer) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head)
-        .max_header_size(MAX_HEAD)
-        .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(stream), service);
-    // How a connection ends is the client's business: a fault of its own, a cut line, our limits.
-    let _ = tokio::time::timeout(limits.connection, connection).await;
-}
-
-/// What there is to answer from.
-struct Site {
-    state: Arc<dyn Fn() -> Arc<Snapshot> + Send + Sync>,
-    web: Web,
-    /// Whether all listeners are on loopback addresses.
-    is_local: bool,
-}
-
-impl Site {
-    fn answer<B>(&self, request: &Request<B>) -> Reply {
-        let started = Instant::now();
-        let route = Route::of(request.uri().path());
-        let answer = self.route(route, request);
-        let header = |name| request.headers().get(name).and_then(|it| it.to_str().ok());
-        let takes_gzip = header(ACCEPT_ENCODING).is_some_and(answer::takes_gzip);
-        let code = answer.code;
-        let reply = answer.into_reply(takes_gzip, request.method() == Method::HEAD);
-        self.web.answered(route.word(), code, started.elapsed());
-        reply
-    }
-
-    fn route<B>(&self, route: Route, request: &Request<B>) -> Answer {
-        if self.is_local && !names_this_machine(request) {
-            return Answer::text(
-                421,
-                "this server answers requests for localhost or an IP address only\n",
-            );
-        }
-        if matches!(route, Route::Unknown) {
-            return Answer::text(404, "there is nothing here; / lists what there is\n");
-        }
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            return Answer::text(405, "only GET and HEAD are answered\n");
-        }
-        if route.shows_hosts() && !self.is_local {
-            return Answer::text(
-                403,
-                "addresses of hosts are shown only while every listener is on a loopback address\n",
-            );
-        }
-        let snapshot = (self.state)();
-        match route {
-            Route::Page => Answer::page(page::html(&snapshot, self.is_local), page::STYLE),
-            Route::Metrics => {
-                let text = metrics::text(&snapshot) + &self.web.text() + &metrics::process();
-                Answer::new(200, Kind::Metrics, text.into_bytes())
-            }
-            Route::Hosts => {
-                let text = metrics::hosts::text(&snapshot);
-                Answer::new(200, Kind::Metrics, text.into_bytes())
-            }
-            Route::Healthy => Answer::text(200, "healthy\n"),
-            Route::Ready => match &snapshot.ready {
-                Ready::Yes => Answer::text(200, "ready\n"),
-                Ready::No(reason) => Answer::text(503, &format!("not ready: {reason}\n")),
-            },
-            Route::Findings => document(&json::findings(&snapshot)),
-            Route::Visibility => document(&json::visibility(&snapshot)),
-            Route::Directives => document(&json::directives(&snapshot)),
-            Route::Signatures => document(&json::signatures(&snapshot)),
-            Route::Unknown => Answer::text(404, ""),
-        }
-    }
-}
-
-fn document(value: &impl Serialize) -> Answer {
-    match serde_json::to_vec(value) {
-        Ok(body) => Answer::new(200, Kind::Json, body),
-        Err(_) => Answer::text(500, "the document could not be written\n"),
-    }
-}
-
-/// Whether the request names its host by address, or as `localhost`, or not at all.
-fn names_this_machine<B>(request: &Request<B>) -> bool {
-    let named = request
-        .headers()
-        .get(HOST)
-        .map(|it| it.to_str().unwrap_or("?"));
-    let Some(named) = request.uri().authority().map(|it| it.as_str()).or(named) else {
-        return true;
-    };
-    let host = match named.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|it| it.is_ascii_digit()) => host,
-        _ => named,
-    };
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok()
-}
-
-/// What can be asked for.
-#[derive(Clone, Copy, Debug)]
-enum Route {
-    Page,
-    Metrics,
-    Hosts,
-    Healthy,
-    Ready,
-    Findings,
-    Visibility,
-    Directives,
-    Signatures,
-    Unknown,
-}
-
-impl Route {
-    const ALL: [Self; 10] = [
-        Self::Page,
-        Self::Metrics,
-        Self::Hosts,
-        Self::Healthy,
-        Self::Ready,
-        Self::Findings,
-        Self::Visibility,
-        Self::Directives,
-        Self::Signatures,
-        Self::Unknown,
-    ];
-
-    fn of(path: &str) -> Self {
-        match path {
-            "/" => Self::Page,
-            "/metrics" => Self::Metrics,
-            "/metrics/hosts" => Self::Hosts,
-            "/-/healthy" => Self::Healthy,
-            "/-/ready" => Self::Ready,
-            "/api/v1/findings" => Self::Findings,
-            "/api/v1/visibility" => Self::Visibility,
-            "/api/v1/directives" => Self::Directives,
-            "/api/v1/signatures" => Self::Signatures,
-            _ => Self::Unknown,
-        }
-    }
-
-    /// The word for it in metrics.
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Page => "status",
-            Self::Metrics => "metrics",
-            Self::Hosts => "hosts",
-            Self::Healthy => "healthy",
-            Self::Ready => "ready",
-            Self::Findings => "findings",
-            Self::Visibility => "visibility",
-            Self::Directives => "directives",
-            Self::Signatures => "signatures",
-            Self::Unknown => "other",
-        }
-    }
-
-    /// The status codes it can give.
-    const fn codes(self) -> &'static [u16] {
-        match self {
-            Self::Hosts | Self::Findings => &[200, 403, 405, 421],
-            Self::Ready => &[200, 405, 421, 503],
-            Self::Page
-            | Self::Metrics
-            | Self::Healthy
-            | Self::Visibility
-            | Self::Directives
-            | Self::Signatures => &[200, 405, 421],
-            Self::Unknown => &[404, 421],
-        }
-    }
-
-    /// Whether all of it is about single hosts.
-    const fn shows_hosts(self) -> bool {
-        matches!(self, Self::Hosts | Self::Findings)
-    }
-}
+/// The port of the sensor.
+const DEFAULT_PORT: u16 = 14_663;
 
 const LIMITS: Limits = Limits {
-    connections: 32,
-    // A keep-alive connection without a request ends after this time, too.
+    bounds: Bounds {
+        connections: 32,
+        // A browser opens six.
+        share: 8,
+        held_octets: 64 << 20,
+        requests_a_second: 100.0,
+    },
+    handshake: Duration::from_secs(5),
     head: Duration::from_secs(5),
+    stall: Duration::from_secs(10),
+    answer: Duration::from_secs(60),
     connection: Duration::from_secs(60),
+    fresh: Duration::from_millis(100),
 };
 
-/// Octets of a request head at most.
-const MAX_HEAD: usize = 8 << 10;
+/// Threads beside the event loop: two large answers, a password, and a look at the web file.
+const BLOCKING_THREADS: usize = 4;
 
-/// Pause after a connection could not be taken.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Time between two looks at what can be forgotten.
+const TIDY_EVERY: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests;

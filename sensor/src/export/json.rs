@@ -22,10 +22,20 @@ mod observation;
 pub use directives::directives;
 pub use observation::write_observation;
 
-/// The document of `phonehome read --json` and `/api/v1/findings`.
+/// The document of `phonehome read --json`.
 ///
 /// Findings stand with the most severe first, equals in order of vendor and host.
 pub fn findings(snapshot: &Snapshot) -> impl Serialize + '_ {
+    document(snapshot, usize::MAX)
+}
+
+/// The document of `/api/v1/findings`: that of [`findings`], with [`MAX_SERVED`] findings at most.
+/// Where there are more, `findings_omitted` says how many.
+pub fn served_findings(snapshot: &Snapshot) -> impl Serialize + '_ {
+    document(snapshot, MAX_SERVED)
+}
+
+fn document(snapshot: &Snapshot, most: usize) -> Document<'_> {
     Document {
         schema: SCHEMA,
         generator: GENERATOR,
@@ -38,8 +48,14 @@ pub fn findings(snapshot: &Snapshot) -> impl Serialize + '_ {
         findings: snapshot
             .findings_by_severity()
             .into_iter()
+            .take(most)
             .map(|it| finding(snapshot, it))
             .collect(),
+        findings_omitted: snapshot
+            .findings
+            .len()
+            .checked_sub(most)
+            .filter(|it| *it > 0),
         visibility: visibility_of(snapshot),
     }
 }
@@ -56,7 +72,7 @@ pub fn visibility(snapshot: &Snapshot) -> impl Serialize + '_ {
 
 /// The document of `/api/v1/signatures`: what is loaded.
 pub fn signatures(snapshot: &Snapshot) -> impl Serialize + '_ {
-    let rows = snapshot.catalogue.signatures().iter();
+    let rows = snapshot.catalogue.signatures();
     SignatureDocument {
         schema: SCHEMA,
         generator: GENERATOR,
@@ -85,6 +101,8 @@ struct Document<'a> {
     packs: Vec<PackRow<'a>>,
     hosts: Hosts,
     findings: Vec<FindingRow<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    findings_omitted: Option<usize>,
     visibility: VisibilityPart,
 }
 
@@ -400,6 +418,9 @@ fn flows(visibility: &Visibility, transport: Transport) -> Flows {
     }
 }
 
+/// Findings that the web server gives at most: about 15 MB.
+pub const MAX_SERVED: usize = 10_000;
+
 /// Version of the documents; a change that breaks readers raises it.
 const SCHEMA: u32 = 1;
 
@@ -416,16 +437,18 @@ pub(super) const QUIC_VERSIONS: [&str; 4] = ["v1", "v2", "draft", "other"];
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::export::sample;
 
-    fn document(snapshot: &Snapshot) -> String {
+    fn text(snapshot: &Snapshot) -> String {
         serde_json::to_string_pretty(&findings(snapshot)).unwrap()
     }
 
     #[test]
     fn the_document_is_that_of_the_golden_file() {
-        let document = document(&sample::snapshot()) + "\n";
+        let document = text(&sample::snapshot()) + "\n";
         let version = format!("\"version\": \"{VERSION}\"");
         sample::expect_golden(
             "findings.json",
@@ -438,7 +461,7 @@ mod tests {
         let one = sample::snapshot();
         let mut other = one.clone();
         other.findings.reverse();
-        assert_eq!(document(&one), document(&other));
+        assert_eq!(text(&one), text(&other));
     }
 
     #[test]
@@ -447,6 +470,19 @@ mod tests {
         assert_eq!(parsed["findings"], serde_json::json!([]));
         assert_eq!(parsed["visibility"]["connections"]["tcp"]["total"], 0);
         assert!(parsed["input"].get("first_frame").is_none());
+    }
+
+    #[test]
+    fn the_web_server_gives_the_gravest_and_says_how_many_it_left_out() {
+        let mut snapshot = sample::snapshot();
+        let web = Arc::clone(&snapshot.findings[0]);
+        snapshot.findings.extend(vec![web; MAX_SERVED]);
+        let parsed = serde_json::to_value(served_findings(&snapshot)).unwrap();
+        assert_eq!(parsed["findings"].as_array().unwrap().len(), MAX_SERVED);
+        assert_eq!(parsed["findings"][0]["verdict"], "installed-active");
+        assert_eq!(parsed["findings_omitted"], 5);
+        let parsed = serde_json::to_value(findings(&snapshot)).unwrap();
+        assert!(parsed.get("findings_omitted").is_none());
     }
 
     #[test]

@@ -17,8 +17,8 @@ use self::page::{Page, encode, float};
 use super::directives::State;
 use super::json::{ECH, QUIC_VERSIONS};
 use super::{
-    CHANGES, DATAGRAMS, DECODE_REASONS, LAYERS, PACKETS, SKIPPED, STAGES, Snapshot, UNWRAPPED,
-    VERSION, day_start, link_word, verdict_word,
+    CHANGES, DATAGRAMS, DECODE_REASONS, LAYERS, PACKETS, REFUSED, SKIPPED, STAGES, Snapshot,
+    UNWRAPPED, VERSION, day_start, link_word, verdict_word,
 };
 use crate::detection::Reach;
 use crate::findings::Verdict;
@@ -46,13 +46,14 @@ pub fn text(snapshot: &Snapshot) -> String {
     );
     capture(&mut page, snapshot);
     pipeline(&mut page, snapshot);
+    canary(&mut page, snapshot);
     decode(&mut page, snapshot);
     flows(&mut page, snapshot);
     visibility(&mut page, snapshot);
     detection(&mut page, snapshot);
     findings(&mut page, snapshot);
     directives::directives(&mut page, snapshot);
-    inventory(&mut page, snapshot);
+    room(&mut page, snapshot);
     signatures(&mut page, snapshot);
     page.into_text()
 }
@@ -169,6 +170,32 @@ fn pipeline(page: &mut Page, snapshot: &Snapshot) {
         "Capture time that the worker has reached.",
         ["worker"],
         workers().filter_map(|(number, it)| Some(([number], it.clock?.as_secs_f64()))),
+    );
+}
+
+fn canary(page: &mut Page, snapshot: &Snapshot) {
+    let Some(canary) = &snapshot.canary else {
+        return;
+    };
+    page.gauge(
+        "phonehome_canary_last_success_timestamp_seconds",
+        "Time when a canary exchange last came out as a finding, of the worker for which that is \
+         longest ago; 0 before the first.",
+        [],
+        [([], canary.last_success.unwrap_or_default().as_secs_f64())],
+    );
+    page.counter(
+        "phonehome_canary_exchanges_total",
+        "Canary exchanges that set out, and those that came out as a finding.",
+        ["result"],
+        [(["sent"], canary.sent), (["found"], canary.found)],
+    );
+    page.histogram(
+        "phonehome_canary_latency_seconds",
+        "Time from the capture thread to the finding, of canary exchanges.",
+        &canary.latency_bounds,
+        &canary.latency_counts,
+        canary.latency_sum,
     );
 }
 
@@ -300,12 +327,6 @@ fn visibility(page: &mut Page, snapshot: &Snapshot) {
             }),
     );
     page.counter(
-        "phonehome_dns_questions_refused_total",
-        "Claimed questions that were not kept until their answer, as too many waited.",
-        [],
-        [([], seen.questions_refused)],
-    );
-    page.counter(
         "phonehome_observations_total",
         "Observations made.",
         ["source"],
@@ -346,7 +367,7 @@ fn visibility(page: &mut Page, snapshot: &Snapshot) {
 fn detection(page: &mut Page, snapshot: &Snapshot) {
     let sightings = &snapshot.sightings;
     let pairs = || {
-        let signatures = snapshot.catalogue.signatures().iter();
+        let signatures = snapshot.catalogue.signatures();
         let enabled = signatures.filter(|it| it.enabled);
         enabled.map(|it| [snapshot.vendor_id(it.vendor), it.category.as_str()])
     };
@@ -471,24 +492,21 @@ fn findings(page: &mut Page, snapshot: &Snapshot) {
     );
 }
 
-fn inventory(page: &mut Page, snapshot: &Snapshot) {
-    let left_out = &snapshot.left_out;
-    page.counter(
-        "phonehome_inventory_refused_total",
-        "Times that something was not taken in for want of room.",
-        ["what"],
-        [
-            (["host"], left_out.hosts_refused),
-            (["finding"], left_out.findings_refused),
-            (["finding-name"], left_out.names_over),
-            (["finding-signature"], left_out.signatures_over),
-        ],
-    );
+fn room(page: &mut Page, snapshot: &Snapshot) {
     page.counter(
         "phonehome_findings_evicted_total",
         "Findings of hosts that may not exist, dropped because there were too many.",
         [],
-        [([], left_out.findings_evicted)],
+        [([], snapshot.room.findings_evicted)],
+    );
+    page.counter(
+        "phonehome_refused_total",
+        "Newcomers left out because a collection was full.",
+        ["collection"],
+        REFUSED
+            .into_iter()
+            .zip(snapshot.room.refused)
+            .map(|(it, count)| ([it], count)),
     );
 }
 
@@ -498,17 +516,12 @@ fn signatures(page: &mut Page, snapshot: &Snapshot) {
         "phonehome_signatures",
         "Signatures loaded that claim names.",
         ["vendor"],
-        catalogue
-            .vendors()
-            .iter()
-            .map(|it| ([it.id.as_str()], 0))
-            .chain(
-                catalogue
-                    .signatures()
-                    .iter()
-                    .filter(|it| it.enabled)
-                    .map(|it| ([snapshot.vendor_id(it.vendor)], 1)),
-            ),
+        catalogue.vendors().map(|it| ([it.id.as_str()], 0)).chain(
+            catalogue
+                .signatures()
+                .filter(|it| it.enabled)
+                .map(|it| ([snapshot.vendor_id(it.vendor)], 1)),
+        ),
     );
     let packs = catalogue.packs();
     page.gauge(
@@ -568,7 +581,7 @@ fn vendors_and<'a, const N: usize>(
     snapshot: &'a Snapshot,
     words: [&'static str; N],
 ) -> impl Iterator<Item = ([&'a str; 2], u64)> {
-    let vendors = snapshot.catalogue.vendors().iter();
+    let vendors = snapshot.catalogue.vendors();
     vendors.flat_map(move |vendor| words.map(|it| ([vendor.id.as_str(), it], 0)))
 }
 

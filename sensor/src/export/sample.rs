@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use phonehome_signatures::{Catalogue, Category, Directives, VendorId, Waiver};
 
-use super::{Capture, Decode, Mode, Pipeline, Ready, Room, Sightings, Snapshot, Worker};
+use super::{Canary, Capture, Decode, Mode, Pipeline, Ready, Room, Sightings, Snapshot, Worker};
 use crate::detection::Reach;
 use crate::findings::waivers::Waivers;
 use crate::findings::{Finding, Verdict};
@@ -59,10 +59,18 @@ pub(super) fn snapshot() -> Snapshot {
         ],
         queue_limit_frames: 65_536,
         busy: vec![
-            ("capture".to_owned(), Duration::from_millis(1_250)),
+            ("capture0".to_owned(), Duration::from_millis(1_250)),
             ("worker0".to_owned(), Duration::from_millis(310)),
         ],
     };
+    snapshot.canary = Some(Canary {
+        sent: 4_882,
+        found: 4_880,
+        last_success: Some(at(7_324)),
+        latency_counts: vec![4_000, 879, 1],
+        latency_sum: Duration::from_secs(391),
+        ..canary()
+    });
     snapshot.decode = Decode {
         packets: [(("ipv4", "tcp"), 30_000), (("ipv6", "udp"), 4_000)].into(),
         errors: [(("network", "short"), 4), (("tunnel", "depth"), 1)].into(),
@@ -94,12 +102,14 @@ pub(super) fn snapshot() -> Snapshot {
         octets: [((KASPERSKY, Category::Update), [120_400, 45_100_000])].into(),
         last_seen: [(KASPERSKY, at(7_300)), (BYTEDANCE, at(600))].into(),
     };
-    snapshot.findings = findings();
+    snapshot.findings = findings().into_iter().map(Arc::new).collect();
     snapshot.changes = [((KASPERSKY, "opened"), 3), ((BYTEDANCE, "opened"), 2)].into();
     snapshot.hosts_seen = 41;
     snapshot.room = Room {
         flow_limit: 1_000_000,
         buffered_bytes: 4_321,
+        findings_evicted: 2,
+        refused: [1, 0, 5, 0, 3],
     };
     snapshot.resolved_addresses = 77;
     snapshot
@@ -112,6 +122,7 @@ pub(super) fn empty() -> Snapshot {
         ready: Ready::Yes,
         captures: Vec::new(),
         pipeline: Pipeline::default(),
+        canary: Some(canary()),
         decode: Decode::default(),
         visibility: Visibility::default(),
         sightings: Sightings::default(),
@@ -119,11 +130,18 @@ pub(super) fn empty() -> Snapshot {
         changes: BTreeMap::new(),
         directives: directives(),
         waivers: waivers(),
-        left_out: Default::default(),
         hosts_seen: 0,
         room: Room::default(),
         resolved_addresses: 0,
         resolved_evicted: 0,
+    }
+}
+
+fn canary() -> Canary {
+    Canary {
+        latency_bounds: vec![Duration::from_millis(100), Duration::from_secs(1)],
+        latency_counts: vec![0; 3],
+        ..Canary::default()
     }
 }
 

@@ -11,7 +11,7 @@ use super::{Snapshot, human_count, human_octets, is_flagged, iso_seconds, verdic
 use crate::findings::{Finding, Verdict};
 use crate::host::Address;
 
-mod directives;
+pub(super) mod directives;
 pub(super) mod unseen;
 
 /// Whether the text may hold colours.
@@ -220,7 +220,8 @@ fn legend(text: &mut String, findings: &[&Finding], style: Style) {
     }
 }
 
-const fn meaning(verdict: Verdict) -> &'static str {
+/// What a verdict means, in plain words.
+pub(super) const fn meaning(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Manager => "a management server of the vendor",
         Verdict::InstalledActive => {
@@ -317,7 +318,7 @@ fn input(text: &mut String, snapshot: &Snapshot, style: Style) {
 }
 
 /// A length of time in its two largest units: `2 h 2 min`.
-fn human_duration(secs: u64) -> String {
+pub(super) fn human_duration(secs: u64) -> String {
     let units = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
     let mut rest = secs;
     let mut parts = Vec::new();
@@ -385,7 +386,7 @@ fn cut(text: &str, columns: usize) -> String {
 }
 
 /// Text without what could steer a terminal: control characters become question marks.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     let letters = text.chars();
     letters
         .map(|it| if it.is_control() { '?' } else { it })
@@ -420,6 +421,8 @@ const BROWSING: usize = 8;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::export::sample;
     use crate::visibility::Visibility;
@@ -466,6 +469,7 @@ mod tests {
     fn no_line_is_wider_than_the_limit() {
         let mut snapshot = sample::snapshot();
         for finding in &mut snapshot.findings {
+            let finding = Arc::make_mut(finding);
             finding.grounds = vec!["x".repeat(450), "y ".repeat(200)];
             finding.products = (0..60).map(|it| format!("Product {it}")).collect();
             finding.contacts = [u64::MAX / 8; 5];
@@ -484,7 +488,7 @@ mod tests {
         snapshot
             .findings
             .iter_mut()
-            .for_each(|it| it.contacts = [199_999; 5]);
+            .for_each(|it| Arc::make_mut(it).contacts = [199_999; 5]);
         assert!(widest(&super::text(&snapshot, Style::Plain)) <= WIDTH);
     }
 
@@ -503,6 +507,7 @@ mod tests {
     fn text_from_outside_cannot_steer_the_terminal() {
         let mut snapshot = sample::snapshot();
         for finding in &mut snapshot.findings {
+            let finding = Arc::make_mut(finding);
             finding.grounds = vec!["\x1b[2Jgone\u{9b}".to_owned()];
             finding.products = vec!["\x07".to_owned()];
         }

@@ -55,7 +55,7 @@ impl Book {
     #[must_use]
     pub fn new(catalogue: Arc<Catalogue>, home: HomeNetworks, limits: Limits) -> Self {
         Self {
-            classes: catalogue.signatures().iter().map(Class::of).collect(),
+            classes: classes(&catalogue),
             catalogue,
             home,
             limits,
@@ -69,17 +69,23 @@ impl Book {
         }
     }
 
+    /// Judges by a successor of the catalogue from here on: a signature or vendor that both have has
+    /// the same number in both. What was judged before stays as it is.
+    pub fn set_catalogue(&mut self, successor: Arc<Catalogue>) {
+        self.classes = classes(&successor);
+        self.catalogue = successor;
+    }
+
     /// How many findings have changed since [`Book::take_touched`].
     #[must_use]
     pub fn touched(&self) -> usize {
         self.touched.len()
     }
 
-    /// Judges by a successor of the catalogue from here on: a signature or vendor that both have has
-    /// the same number in both. What was judged before stays as it is.
-    pub fn set_catalogue(&mut self, successor: Arc<Catalogue>) {
-        self.classes = successor.signatures().iter().map(Class::of).collect();
-        self.catalogue = successor;
+    /// Takes other networks to be the monitored ones from here on. Findings of hosts that are no
+    /// longer at home stay, and get no more sightings.
+    pub fn set_home(&mut self, home: HomeNetworks) {
+        self.home = home;
     }
 
     /// The keys of findings that have changed since this was last called, in order.
@@ -560,8 +566,8 @@ impl Book {
     /// Takes note that what is said of a host may have changed for every vendor.
     fn touch(&mut self, host: Address) {
         let vendors = (0..)
-            .zip(self.catalogue.vendors())
-            .map(|(id, _)| VendorId(id));
+            .map(VendorId)
+            .take_while(|it| self.catalogue.vendor(*it).is_some());
         let keys = vendors.filter(|it| self.records.contains_key(&(host, *it)));
         self.touched.extend(keys.map(|it| (it, host)));
     }
@@ -582,6 +588,12 @@ impl Book {
         }
         class
     }
+}
+
+/// The classes of all signatures by their number, those that have gone included.
+fn classes(catalogue: &Catalogue) -> Vec<Class> {
+    let signatures = (0..).map_while(|it| catalogue.signature(SignatureId(it)));
+    signatures.map(Class::of).collect()
 }
 
 fn span(record: &Record, view: View) -> Option<(Timestamp, Timestamp)> {

@@ -92,6 +92,8 @@ impl Inline<'_> {
             visibility: self.worker.visibility().clone(),
             flows: self.worker.flows() as u64,
             flow_limit: sizes.flows as u64,
+            busy: Vec::new(),
+            canary: None,
             unfinished_octets: self.worker.unfinished_octets() as u64,
             finished: true,
         });

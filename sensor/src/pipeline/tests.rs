@@ -64,6 +64,17 @@ fn a_hello_over_the_end_of_the_sequence_numbers_is_named() {
 }
 
 #[test]
+fn an_answer_that_is_captured_before_its_syn_is_of_the_same_connection() {
+    let mut scene = Scene::default();
+    scene.open(1);
+    let [syn, syn_ack] = [0, 1].map(|it| scene.frames[it].1.clone());
+    (scene.frames[0].1, scene.frames[1].1) = (syn_ack, syn);
+    scene.client(1, 0, &Hello::browser("late.example").record());
+    assert_eq!(scene.names(), ["tls-sni late.example"]);
+    assert_eq!(scene.seen(1).visibility.connections, [1, 0]);
+}
+
+#[test]
 fn padding_where_the_hello_belongs_does_not_hide_it() {
     let mut scene = Scene::default();
     scene.open(1);
@@ -321,7 +332,7 @@ impl Scene {
             );
         } else {
             threads::run(
-                &mut source,
+                vec![&mut source],
                 &Arc::new(Loaded::new(catalogue())),
                 Report::AllNames,
                 sizes,

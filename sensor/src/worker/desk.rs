@@ -31,6 +31,8 @@ pub(super) struct Desk {
     pub(super) octets: Vec<u8>,
     /// What is told since it was last taken.
     pub(super) told: Vec<Told>,
+    /// Span of packet time that the newest tick began.
+    pub(super) span: Option<i64>,
 }
 
 impl Desk {

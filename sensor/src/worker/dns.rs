@@ -123,7 +123,7 @@ impl Desk {
                 id: message.id(),
                 name: text.as_str().into(),
             };
-            let span = tick_of(context.at);
+            let span = self.span.unwrap_or_else(|| tick_of(context.at));
             if let Some(sighting) = self.pending.ask(exchange, context.number, span, sighting) {
                 self.visibility.questions_refused += 1;
                 self.tell(context.number, context.at, What::Sighting(sighting));

@@ -32,7 +32,8 @@ impl Repeats {
         payload: &[u8],
     ) -> bool {
         while let Some((first, hash)) = self.order.front()
-            && (at.since(*first) > WITHIN || self.order.len() >= MAX_REMEMBERED)
+            && (at.since(*first).max(first.since(at)) > WITHIN
+                || self.order.len() >= MAX_REMEMBERED)
         {
             self.seen.remove(hash);
             self.order.pop_front();

@@ -158,36 +158,6 @@ table ip firewall {
 EOF
 }
 
-# One authority and one key for the web; another of the vendor's kind for its own services.
-certificates() {
-    local dir=$1 names name ec
-    mkdir "$dir"
-    names=$(cd "$here" && python3 -c '
-import zone
-print(",".join("DNS:" + it for it in sorted(set(zone.A) | set(zone.CNAME))))')
-    (
-        cd "$dir"
-        ec=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes)
-        openssl req -x509 "${ec[@]}" -keyout ca.key -out ca.pem -days 30 \
-            -subj '/O=Demo/CN=Demo Web CA'
-        openssl req "${ec[@]}" -keyout web.key -out web.csr -subj '/CN=web.example'
-        openssl x509 -req -in web.csr -CA ca.pem -CAkey ca.key -days 30 -out web.crt \
-            -extfile <(echo "subjectAltName=$names")
-        openssl req -x509 "${ec[@]}" -keyout vca.key -out vca.pem -days 30 \
-            -subj '/C=RU/O=Kaspersky/CN=Kaspersky Server Authentication CA G3'
-        for name in touch.kaspersky.com dc1-st.ksn.kaspersky-labs.com; do
-            openssl req "${ec[@]}" -keyout "$name.key" -out "$name.csr" \
-                -subj "/C=RU/ST=Moscow/L=Moscow/O=AO Kaspersky Lab/OU=IT/CN=$name"
-            openssl x509 -req -in "$name.csr" -CA vca.pem -CAkey vca.key -days 30 \
-                -out "$name.crt" -extfile <(echo "subjectAltName=DNS:$name,DNS:www.$name")
-            cat "$name.crt" "$name.key" >"$name.pem"
-        done
-        cat web.crt web.key >web.pem
-        openssl x509 -in web.crt -pubkey -noout | openssl pkey -pubin -outform der |
-            openssl dgst -sha256 -binary | base64 >web.spki
-    ) 2>/dev/null
-}
-
 # Asks for NAME at the resolver and, as the product does, at a public resolver some milliseconds
 # later; prints an address of the second answer. One process asks all, for the sake of the gap.
 ask_twice() {
@@ -363,7 +333,7 @@ echo '127.0.0.1 localhost' >"$work/hosts"
 mkdir "$work/home"
 export PHD_HOME=$work/home
 openssl rand 2100 >"$work/message"
-certificates "$work/certificates"
+bash "$here/certificates.sh" "$work/certificates"
 network
 
 serve net python3 "$here/world.py" "$work/certificates" "$seconds"

@@ -11,6 +11,7 @@ import random
 import struct
 import sys
 
+import asked
 import dns_message
 import zone
 
@@ -39,6 +40,7 @@ class Upstream(asyncio.DatagramProtocol):
 async def resolve(message, client):
     """The response to `message`, from the block list, the cache or upstream."""
     name, kind, end = dns_message.question(message)
+    asked.tell(client, "dns", name)
     blocked = policy(name.lower(), kind, message, client)
     if blocked:
         return blocked

@@ -14,6 +14,7 @@ import sys
 import time
 import zlib
 
+import asked
 import dns_message
 import zone
 
@@ -89,14 +90,17 @@ async def device_cloud(reader, writer):
 
 async def web(reader, writer):
     """HTTP/1.1 with connections that stay open; the body depends on host and path only."""
+    client = writer.get_extra_info("peername")[0]
+    kind = "https" if writer.get_extra_info("sslcontext") else "http"
     try:
         while True:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             fields = dict(it.lower().split(": ", 1) for it in head[1:] if ": " in it)
             await reader.readexactly(int(fields.get("content-length", 0)))
-            kind, body = content(fields.get("host", ""), head[0].split(" ")[1])
+            asked.tell(client, kind, fields.get("host", ""))
+            mime, body = content(fields.get("host", ""), head[0].split(" ")[1])
             status = "HTTP/1.1 200 OK\r\n"
-            fields = f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
+            fields = f"Content-Type: {mime}\r\nContent-Length: {len(body)}\r\n"
             writer.write((status + fields + "Cache-Control: no-store\r\n\r\n").encode() + body)
             await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError, ValueError):

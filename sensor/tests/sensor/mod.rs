@@ -43,6 +43,7 @@ pub(crate) fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Com
     command
         .args(args)
         .env("COLUMNS", "100")
+        .env_remove("JOURNAL_STREAM")
         .env_remove("NO_COLOR")
         .env_remove("RUST_LOG")
         .env_remove("RUST_BACKTRACE");

@@ -51,6 +51,19 @@ impl Server {
         panic!("no line with {what:?}, but {others:?}");
     }
 
+    /// Memory of the program that is in use, in octets.
+    pub(crate) fn resident(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).expect("a running program");
+        let line = status.lines().find_map(|it| it.strip_prefix("VmRSS:"));
+        let number = line.and_then(|it| it.split_whitespace().next());
+        number
+            .expect("its memory")
+            .parse::<u64>()
+            .expect("a number")
+            * 1_024
+    }
+
     /// Sends a signal, `TERM` or `INT`.
     pub(crate) fn signal(&self, signal: &str) {
         let kill = format!("kill -{signal} {}", self.child.id());

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::{Kind, Plural, Value};
+use crate::log::{Format, Level};
 
 /// A size in octets of memory, written with a unit: `64MiB`.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
@@ -158,6 +159,66 @@ impl Value for IpNet {
 
     fn text(&self) -> String {
         self.to_string()
+    }
+}
+
+impl Value for Level {
+    const KIND: Kind = Kind::Text;
+    const NOUN: &'static str = "error, warn, info, debug or trace";
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == text)
+    }
+
+    fn text(&self) -> String {
+        self.as_str().to_owned()
+    }
+}
+
+impl Value for Format {
+    const KIND: Kind = Kind::Text;
+    const NOUN: &'static str = "auto, text or json";
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == text)
+    }
+
+    fn text(&self) -> String {
+        self.as_str().to_owned()
+    }
+}
+
+/// Whether something is shown.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Shown {
+    /// Where nobody can see it who should not.
+    Auto,
+    /// In any case.
+    Always,
+    /// In no case.
+    Never,
+}
+
+impl Value for Shown {
+    const KIND: Kind = Kind::Text;
+    const NOUN: &'static str = "\"auto\", \"always\" or \"never\"";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "auto" => Some(Self::Auto),
+            "always" => Some(Self::Always),
+            "never" => Some(Self::Never),
+            _ => None,
+        }
+    }
+
+    fn text(&self) -> String {
+        let word = match self {
+            Self::Auto => "auto",
+            Self::Always => "always",
+            Self::Never => "never",
+        };
+        word.to_owned()
     }
 }
 

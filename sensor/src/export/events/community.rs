@@ -60,6 +60,30 @@ pub(crate) fn base64(octets: &[u8]) -> String {
     text
 }
 
+/// Reads base64 with padding; `None` if it is anything else.
+pub(crate) fn unbase64(text: &str) -> Option<Vec<u8>> {
+    let letters = text.as_bytes();
+    if !letters.len().is_multiple_of(4) {
+        return None;
+    }
+    let mut octets = Vec::with_capacity(letters.len() / 4 * 3);
+    for (number, group) in letters.chunks(4).enumerate() {
+        let is_last = (number + 1) * 4 == letters.len();
+        let padding = group.iter().rev().take_while(|it| **it == b'=').count();
+        if padding > 2 || (padding > 0 && !is_last) {
+            return None;
+        }
+        let mut bits = 0_u32;
+        for letter in group.iter().take(4 - padding) {
+            let value = ALPHABET.iter().position(|it| it == letter)?;
+            bits = bits << 6 | u32::try_from(value).ok()?;
+        }
+        bits <<= 6 * padding;
+        octets.extend(bits.to_be_bytes().into_iter().skip(1).take(3 - padding));
+    }
+    Some(octets)
+}
+
 /// The letter for six bits.
 fn base64_letter(bits: u32) -> char {
     usize::try_from(bits)
@@ -104,6 +128,11 @@ mod tests {
             "", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy",
         ];
         assert_eq!(texts.map(|it| base64(it.as_bytes())), expected);
+        let read = expected.map(|it| unbase64(it).unwrap());
+        assert_eq!(read, texts.map(|it| it.as_bytes().to_vec()));
+        for wrong in ["Zg", "Zg=", "Z===", "====", "Zg==Zg==", "Zm9 ", "Zm9-"] {
+            assert_eq!(unbase64(wrong), None, "{wrong}");
+        }
         assert_eq!(base64(&[0xfb, 0xff]), "+/8=");
     }
 }

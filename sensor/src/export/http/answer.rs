@@ -1,15 +1,18 @@
 //! Answers: a status, a body, and the headers that every answer has.
 
 use std::io::Write;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use http_body_util::Full;
 use hyper::Response;
-use hyper::body::Bytes;
+use hyper::body::{Body, Bytes, Frame, SizeHint};
 use hyper::header::{
     ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
-    HeaderName, HeaderValue, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    HeaderName, HeaderValue, REFERRER_POLICY, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
 };
 use hyper::http::StatusCode;
 use ring::digest;
@@ -18,17 +21,18 @@ use crate::export::events::community::base64;
 use crate::export::metrics;
 
 /// An answer as it goes to the client.
-pub(super) type Reply = Response<Full<Bytes>>;
+pub(super) type Reply = Response<Octets>;
 
-/// An answer before it is packed.
-#[derive(Debug)]
+/// An answer, to be sent to one client or to many: a copy shares the body.
+#[derive(Clone, Debug)]
 pub(super) struct Answer {
     /// Its status code.
     pub(super) code: u16,
     kind: Kind,
-    body: Vec<u8>,
+    body: Bytes,
+    is_packed: bool,
     /// What a browser may load for it.
-    policy: String,
+    policy: Arc<str>,
 }
 
 /// Kind of a body.
@@ -45,8 +49,9 @@ impl Answer {
         Self {
             code,
             kind,
-            body,
-            policy: POLICY.to_owned(),
+            body: body.into(),
+            is_packed: false,
+            policy: POLICY.into(),
         }
     }
 
@@ -58,26 +63,35 @@ impl Answer {
     pub(super) fn page(html: String, style: &str) -> Self {
         let hash = base64(digest::digest(&digest::SHA256, style.as_bytes()).as_ref());
         let mut page = Self::new(200, Kind::Html, html.into_bytes());
-        page.policy = format!("{POLICY}; style-src 'sha256-{hash}'");
+        page.policy = format!("{POLICY}; img-src data:; style-src 'sha256-{hash}'").into();
         page
     }
 
-    /// Packs the answer; `is_head` leaves the body out and keeps its length.
-    pub(super) fn into_reply(self, takes_gzip: bool, is_head: bool) -> Reply {
-        let (body, is_packed) = if takes_gzip && self.body.len() >= WORTH_PACKING {
-            match gzip(&self.body) {
-                Ok(packed) => (packed, true),
-                Err(_) => (self.body, false),
-            }
-        } else {
-            (self.body, false)
-        };
-        let length = body.len();
-        let mut reply = Response::new(Full::new(if is_head {
-            Bytes::new()
-        } else {
-            Bytes::from(body)
-        }));
+    /// Packs the body with gzip, if it is long enough to be worth it.
+    pub(super) fn packed(mut self) -> Self {
+        if self.body.len() >= WORTH_PACKING
+            && !self.is_packed
+            && let Ok(packed) = gzip(&self.body)
+        {
+            self.body = packed.into();
+            self.is_packed = true;
+        }
+        self
+    }
+
+    /// Octets of the body.
+    pub(super) fn len(&self) -> usize {
+        self.body.len()
+    }
+
+    /// The answer to one request; `is_head` leaves the body out and keeps its length. `sending` is
+    /// told how the sending goes on.
+    pub(super) fn into_reply(self, is_head: bool, sending: Option<Arc<dyn Sending>>) -> Reply {
+        let length = self.body.len();
+        let mut reply = Response::new(Octets {
+            rest: if is_head { Bytes::new() } else { self.body },
+            sending,
+        });
         *reply.status_mut() =
             StatusCode::from_u16(self.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = reply.headers_mut();
@@ -92,16 +106,62 @@ impl Answer {
         insert(REFERRER_POLICY, "no-referrer");
         insert(CROSS_ORIGIN_RESOURCE_POLICY, "same-origin");
         insert(VARY, "accept-encoding");
-        if is_packed {
+        if self.is_packed {
             insert(CONTENT_ENCODING, "gzip");
         }
         if self.code == 405 {
             insert(ALLOW, "GET, HEAD");
         }
-        if let Ok(policy) = HeaderValue::try_from(self.policy) {
+        if self.code == 401 {
+            insert(
+                WWW_AUTHENTICATE,
+                "Basic realm=\"phonehome\", charset=\"UTF-8\"",
+            );
+        }
+        if let Ok(policy) = HeaderValue::try_from(&*self.policy) {
             headers.insert(CONTENT_SECURITY_POLICY, policy);
         }
         reply
+    }
+}
+
+/// Is told how the sending of an answer goes on. It is dropped when the last octet has been taken.
+pub(super) trait Sending: Send + Sync {
+    /// A piece of the body has been taken.
+    fn goes_on(&self);
+}
+
+/// The octets of a body, given out in pieces: that the client takes them shows by piece.
+pub(super) struct Octets {
+    rest: Bytes,
+    sending: Option<Arc<dyn Sending>>,
+}
+
+impl Body for Octets {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if let Some(sending) = &self.sending {
+            sending.goes_on();
+        }
+        if self.rest.is_empty() {
+            return Poll::Ready(None);
+        }
+        let piece = self.rest.len().min(PIECE);
+        let piece = self.rest.split_to(piece);
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.rest.len() as u64)
     }
 }
 
@@ -147,6 +207,9 @@ const POLICY: &str =
 
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
+
+/// Octets of a body that are given out at once.
+const PIECE: usize = 64 << 10;
 
 /// Bodies shorter than this are sent as they are.
 const WORTH_PACKING: usize = 1_024;

@@ -1,352 +1,583 @@
 //! The status page: plain HTML without scripts, for a quick look.
+//!
+//! It says first whether the sensor is well, then what was found, what could not be seen, how the
+//! sensor fares, and what it looks for. What stands where is in `templates/status.html`; here are the
+//! words and numbers. Times are those of the capture; how long ago they were is counted from the
+//! clock of the machine.
 
-use std::fmt::{self, Write};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
 
-use crate::export::table::unseen::reason_words;
+use askama::Template;
+use phonehome_signatures::VendorId;
+
+use self::health::Health;
+use crate::export::table::directives;
+use crate::export::table::unseen::{lines, reason_words};
+use crate::export::table::{clean, human_duration, meaning};
 use crate::export::{
-    Mode, Ready, Snapshot, VERSION, human_count, human_octets, human_share, is_flagged,
+    Mode, STAGES, Snapshot, VERSION, human_count, human_octets, human_share, is_flagged,
     iso_seconds, verdict_word,
 };
-use crate::findings::Finding;
+use crate::findings::{Finding, Verdict};
+use crate::host::Address;
+use crate::time::Timestamp;
 use crate::visibility::Unnamed;
 
-/// Writes the page; `with_hosts` says whether it may show addresses of hosts.
-pub(super) fn html(snapshot: &Snapshot, with_hosts: bool) -> String {
-    let mut page = String::new();
-    // Writing to a string cannot fail, here and below.
-    let _ = write!(
-        page,
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>phonehome</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n\
-         <h1>phonehome</h1>\n"
-    );
-    status(&mut page, snapshot);
-    findings(&mut page, snapshot, with_hosts);
-    unnamed(&mut page, snapshot);
-    inputs(&mut page, snapshot);
-    links(&mut page, with_hosts);
-    let _ = write!(
-        page,
-        "<footer>phonehome {VERSION}</footer>\n</main>\n</body>\n</html>\n"
-    );
-    page
+mod health;
+
+/// How the page is looked at.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct View {
+    access: Access,
+    is_encrypted: bool,
+    refreshes: Refreshes,
+    rows: Rows,
 }
 
-fn status(page: &mut String, snapshot: &Snapshot) {
-    let (class, words) = match &snapshot.ready {
-        Ready::Yes => ("good", "The sensor is ready.".to_owned()),
-        Ready::No(reason) => ("bad", format!("The sensor is not ready: {reason}")),
+/// Whether addresses of hosts are shown, and why.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Access {
+    /// They are: whoever asks has a password or a certificate.
+    Authenticated,
+    /// They are: only this machine can ask.
+    Local,
+    /// They are: the configuration says so.
+    Always,
+    /// They are not: the configuration says so.
+    Never,
+    /// They are not: anybody could ask.
+    #[default]
+    Open,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+enum Refreshes {
+    #[default]
+    Yes,
+    No,
+}
+
+/// How many findings are shown.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+enum Rows {
+    /// [`FEW`].
+    #[default]
+    Few,
+    /// [`MANY`].
+    Many,
+}
+
+impl View {
+    /// Reads the query of a request: `refresh=off`, `rows=all`; the rest does not matter.
+    pub(super) fn of(query: Option<&str>, access: Access, is_encrypted: bool) -> Self {
+        let has = |pair| query.is_some_and(|it| it.split('&').any(|it| it == pair));
+        Self {
+            access,
+            is_encrypted,
+            refreshes: if has("refresh=off") {
+                Refreshes::No
+            } else {
+                Refreshes::Yes
+            },
+            rows: if has("rows=all") {
+                Rows::Many
+            } else {
+                Rows::Few
+            },
+        }
+    }
+
+    /// The path and query that show the page like this.
+    fn href(self) -> &'static str {
+        match (self.refreshes, self.rows) {
+            (Refreshes::Yes, Rows::Few) => "/",
+            (Refreshes::Yes, Rows::Many) => "/?rows=all",
+            (Refreshes::No, Rows::Few) => "/?refresh=off",
+            (Refreshes::No, Rows::Many) => "/?refresh=off&rows=all",
+        }
+    }
+}
+
+impl Access {
+    pub(super) const fn shows_hosts(self) -> bool {
+        match self {
+            Self::Authenticated | Self::Local | Self::Always => true,
+            Self::Never | Self::Open => false,
+        }
+    }
+
+    /// Why, in plain words.
+    pub(super) const fn words(self) -> &'static str {
+        match self {
+            Self::Authenticated => "everybody who asks has a password or a certificate",
+            Self::Local => "only this machine can connect",
+            Self::Always => "web.show-hosts is \"always\"",
+            Self::Never => "web.show-hosts is \"never\"",
+            Self::Open => "other machines can connect, and nobody is asked for a password",
+        }
+    }
+}
+
+/// Writes the page; `None` if that fails. `now` is the time of the clock.
+pub(super) fn html(
+    snapshot: &Snapshot,
+    view: View,
+    metrics_path: &str,
+    now: Option<Timestamp>,
+) -> Option<String> {
+    let findings = snapshot.findings_by_severity();
+    let shows_hosts = view.access.shows_hosts();
+    let (flagged, others): (Vec<&Finding>, Vec<&Finding>) =
+        findings.into_iter().partition(|it| is_flagged(it.verdict));
+    let most = match view.rows {
+        Rows::Few => FEW,
+        Rows::Many => MANY,
     };
-    let _ = writeln!(page, "<p class=\"{class}\">{}</p>", Escaped(&words));
-    let flagged = snapshot.flagged_hosts();
-    let open: u64 = snapshot.visibility.connections.iter().sum();
-    let named: u64 = snapshot.visibility.named.as_flattened().iter().sum();
+    let rows = flagged.iter().take(if shows_hosts { most } else { 0 });
+    let left_out = flagged.len().saturating_sub(most);
+    let page = Page {
+        style: STYLE,
+        refreshes: view.refreshes == Refreshes::Yes,
+        still: View {
+            refreshes: Refreshes::No,
+            ..view
+        }
+        .href(),
+        moving: View {
+            refreshes: Refreshes::Yes,
+            ..view
+        }
+        .href(),
+        now: now.map(Moment),
+        health: health::of(snapshot, now),
+        tiles: tiles(snapshot),
+        vendors: vendors(snapshot, &flagged),
+        shows_hosts,
+        access: view.access.words(),
+        is_encrypted: view.is_encrypted,
+        rows: rows.map(|it| Row::of(snapshot, it)).collect(),
+        total: flagged.len(),
+        left_out,
+        all: (view.rows == Rows::Few).then(|| {
+            View {
+                rows: Rows::Many,
+                ..view
+            }
+            .href()
+        }),
+        most: MANY,
+        browsing: browsing(snapshot, &others),
+        directives: duties(snapshot),
+        connections: connections(snapshot),
+        unnamed: unnamed(snapshot),
+        unseen: lines(snapshot),
+        inputs: inputs(snapshot),
+        pipeline: pipeline(snapshot),
+        packs: packs(snapshot),
+        links: links(metrics_path, shows_hosts),
+        version: VERSION,
+    };
+    page.render().ok()
+}
+
+/// All that stands on the page, as text.
+#[derive(Template)]
+#[template(path = "status.html")]
+struct Page {
+    style: &'static str,
+    refreshes: bool,
+    still: &'static str,
+    moving: &'static str,
+    now: Option<Moment>,
+    health: Health,
+    tiles: [Tile; 4],
+    vendors: Vec<VendorRow>,
+    shows_hosts: bool,
+    access: &'static str,
+    is_encrypted: bool,
+    rows: Vec<Row>,
+    total: usize,
+    left_out: usize,
+    all: Option<&'static str>,
+    most: usize,
+    browsing: Vec<String>,
+    directives: Vec<String>,
+    connections: String,
+    unnamed: Vec<UnnamedRow>,
+    unseen: [(&'static str, String); 6],
+    inputs: Vec<InputRow>,
+    pipeline: Vec<(&'static str, String)>,
+    packs: Vec<PackRow>,
+    links: Vec<(String, &'static str)>,
+    version: &'static str,
+}
+
+/// A time as machines read it; [`Moment::shown`] is for people.
+struct Moment(Timestamp);
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&iso_seconds(self.0))
+    }
+}
+
+impl Moment {
+    /// The same without letters: `2017-10-02 08:00:00`.
+    fn shown(&self) -> String {
+        iso_seconds(self.0).replace('T', " ").replace('Z', "")
+    }
+}
+
+struct Tile {
+    value: String,
+    words: &'static str,
+}
+
+struct VendorRow {
+    name: String,
+    hosts: String,
+    /// How many hosts have which verdict.
+    parts: String,
+    last: Moment,
+}
+
+struct Row {
+    host: String,
+    vendor: String,
+    products: String,
+    verdict: &'static str,
+    class: &'static str,
+    sign: &'static str,
+    meaning: &'static str,
+    /// What a waiver says of it; empty without one.
+    waiver: String,
+    ground: String,
+    /// The grounds after the first.
+    grounds: Vec<String>,
+    first: Moment,
+    last: Moment,
+    sent: String,
+    received: String,
+}
+
+struct UnnamedRow {
+    words: &'static str,
+    count: String,
+    share: String,
+}
+
+struct InputRow {
+    name: String,
+    state: &'static str,
+    class: &'static str,
+    /// `None` before the first frame.
+    newest: Option<Moment>,
+    frames: String,
+    octets: String,
+    cut: String,
+    lost: String,
+}
+
+struct PackRow {
+    id: String,
+    version: String,
+    date: String,
+    signatures: String,
+}
+
+impl Row {
+    fn of(snapshot: &Snapshot, finding: &Finding) -> Self {
+        let mut grounds = finding.grounds.iter().map(|it| clean(it));
+        let (class, sign) = look(finding.verdict);
+        Self {
+            host: finding.host.to_string(),
+            vendor: clean(&snapshot.vendor_name(finding.vendor)),
+            products: clean(&finding.products.join(", ")),
+            verdict: verdict_word(finding.verdict),
+            class,
+            sign,
+            meaning: meaning(finding.verdict),
+            waiver: clean(&directives::waiver(snapshot, finding).unwrap_or_default()),
+            ground: grounds.next().unwrap_or_default(),
+            grounds: grounds.collect(),
+            first: Moment(finding.first_seen),
+            last: Moment(finding.last_seen),
+            sent: human_octets(finding.sent),
+            received: human_octets(finding.received),
+        }
+    }
+}
+
+/// Class and sign of a verdict: what is told by colour is told by shape as well.
+const fn look(verdict: Verdict) -> (&'static str, &'static str) {
+    match verdict {
+        Verdict::Manager | Verdict::InstalledActive => ("alarm", "\u{25cf}"),
+        Verdict::Installed => ("alarm", "\u{25cb}"),
+        Verdict::Likely => ("likely", "\u{25b2}"),
+        Verdict::Embedded => ("likely", "\u{25c6}"),
+        Verdict::Contact => ("mild", "\u{25c7}"),
+        Verdict::EmbedOnly | Verdict::None => ("mild", "\u{2013}"),
+    }
+}
+
+fn tiles(snapshot: &Snapshot) -> [Tile; 4] {
+    let seen = &snapshot.visibility;
+    let open: u64 = seen.connections.iter().sum();
+    let named: u64 = seen.named.as_flattened().iter().sum();
     let received: u64 = snapshot.captures.iter().map(|it| it.received_frames).sum();
-    let dropped: u64 = snapshot
-        .captures
-        .iter()
-        .flat_map(|it| it.dropped_frames)
-        .sum();
-    let tiles = [
-        (
-            human_count(flagged as u64),
-            "hosts with software or devices of flagged vendors",
+    let tile = |value, words| Tile { value, words };
+    [
+        tile(
+            human_count(snapshot.flagged_hosts() as u64),
+            "hosts with findings",
         ),
-        (human_count(snapshot.hosts_seen), "hosts seen"),
-        (human_share(named, open), "of connections could be named"),
-        (human_share(dropped, received), "of frames were dropped"),
-    ];
-    let _ = writeln!(page, "<dl class=\"tiles\">");
-    for (value, words) in tiles {
-        let value = Escaped(&value);
-        let _ = writeln!(page, "<div><dt>{words}</dt><dd>{value}</dd></div>");
-    }
-    let _ = writeln!(page, "</dl>");
-    if let Some((first, last)) = snapshot.span() {
-        let (first, last) = (iso_seconds(first), iso_seconds(last));
-        let _ = writeln!(page, "<p>Frames from {first} to {last}.</p>");
-    }
+        tile(human_count(snapshot.hosts_seen), "hosts seen"),
+        match open {
+            0 => tile("0".to_owned(), "connections opened by hosts"),
+            open => tile(human_share(named, open), "of connections could be named"),
+        },
+        match received {
+            0 => tile("0".to_owned(), "frames received"),
+            received => tile(
+                human_share(dropped(snapshot), received),
+                "of frames were lost",
+            ),
+        },
+    ]
 }
 
-fn findings(page: &mut String, snapshot: &Snapshot, with_hosts: bool) {
-    let _ = writeln!(page, "<h2>Findings</h2>");
-    let all = snapshot.findings_by_severity();
-    let flagged: Vec<&Finding> = all
+fn dropped(snapshot: &Snapshot) -> u64 {
+    let captures = snapshot.captures.iter();
+    captures.flat_map(|it| it.dropped_frames).sum()
+}
+
+/// A row a vendor, the one with the most hosts first.
+fn vendors(snapshot: &Snapshot, flagged: &[&Finding]) -> Vec<VendorRow> {
+    let mut vendors: BTreeMap<VendorId, (BTreeMap<Verdict, usize>, Timestamp)> = BTreeMap::new();
+    for finding in flagged {
+        let entry = vendors
+            .entry(finding.vendor)
+            .or_insert((BTreeMap::new(), Timestamp::MIN));
+        *entry.0.entry(finding.verdict).or_default() += 1;
+        entry.1 = entry.1.max(finding.last_seen);
+    }
+    let mut rows: Vec<(usize, VendorRow)> = vendors
         .into_iter()
-        .filter(|it| is_flagged(it.verdict))
+        .map(|(vendor, (verdicts, last))| {
+            let hosts = verdicts.values().sum::<usize>();
+            let parts: Vec<String> = verdicts
+                .iter()
+                .rev()
+                .map(|(it, count)| format!("{} {}", human_count(*count as u64), verdict_word(*it)))
+                .collect();
+            let row = VendorRow {
+                name: clean(&snapshot.vendor_name(vendor)),
+                hosts: human_count(hosts as u64),
+                parts: parts.join(", "),
+                last: Moment(last),
+            };
+            (hosts, row)
+        })
         .collect();
-    if flagged.is_empty() {
-        let _ = writeln!(
-            page,
-            "<p>None found, as far as could be seen; what could not is below.</p>"
-        );
-        return;
-    }
-    if !with_hosts {
-        let _ = writeln!(
-            page,
-            "<p>{} findings. Hosts are listed only while every listener is on a loopback address.\
-             </p>",
-            human_count(flagged.len() as u64)
-        );
-        return;
-    }
-    head(
-        page,
-        &[
-            "Host",
-            "Vendor",
-            "Verdict",
-            "Why",
-            "#Sent",
-            "#Received",
-            "Last seen",
-        ],
-    );
-    for finding in flagged.iter().take(MAX_ROWS) {
-        let vendor = snapshot.vendor_name(finding.vendor);
-        let why = finding.grounds.first().map_or("", String::as_str);
-        let verdict = verdict_word(finding.verdict);
-        let _ = writeln!(
-            page,
-            "<tr><th scope=\"row\">{}</th><td data-of=\"Vendor\">{}</td>\
-             <td data-of=\"Verdict\" class=\"{verdict}\">{verdict}</td>\
-             <td data-of=\"Why\">{}</td><td data-of=\"Sent\" class=\"number\">{}</td>\
-             <td data-of=\"Received\" class=\"number\">{}</td>\
-             <td data-of=\"Last seen\" class=\"time\">{}</td></tr>",
-            finding.host,
-            Escaped(&vendor),
-            Escaped(why),
-            human_octets(finding.sent),
-            human_octets(finding.received),
-            iso_seconds(finding.last_seen),
-        );
-    }
-    let _ = writeln!(page, "</tbody>\n</table>");
-    let more = flagged.len().saturating_sub(MAX_ROWS);
-    if more > 0 {
-        let more = human_count(more as u64);
-        let _ = writeln!(
-            page,
-            "<p>{more} more are in <a href=\"/api/v1/findings\">the JSON document</a>.</p>"
-        );
-    }
+    rows.sort_by_key(|it| std::cmp::Reverse(it.0));
+    rows.into_iter().map(|it| it.1).collect()
 }
 
-fn unnamed(page: &mut String, snapshot: &Snapshot) {
+/// Hosts whose only traffic is that of web sites and of parts in pages and apps of others.
+fn browsing(snapshot: &Snapshot, others: &[&Finding]) -> Vec<String> {
+    let mut vendors: BTreeMap<VendorId, Vec<Address>> = BTreeMap::new();
+    for finding in others {
+        vendors
+            .entry(finding.vendor)
+            .or_default()
+            .push(finding.host);
+    }
+    let rows = vendors.into_iter().map(|(vendor, hosts)| {
+        let what = "only read web pages of the vendor, or pages and apps with parts of it, which \
+                    tells of no software or device";
+        let vendor = clean(&snapshot.vendor_name(vendor));
+        match hosts.len() {
+            1 => format!("{vendor}: 1 other host {what}."),
+            count => format!(
+                "{vendor}: {} other hosts {what}.",
+                human_count(count as u64)
+            ),
+        }
+    });
+    rows.collect()
+}
+
+/// What counts under the directives in force, a sentence each.
+fn duties(snapshot: &Snapshot) -> Vec<String> {
+    let rows = directives::lines(snapshot).map(|(line, missing)| {
+        let mut letters = line.chars();
+        let first = letters.next().into_iter().flat_map(char::to_uppercase);
+        let line: String = first.chain(letters).collect();
+        match missing {
+            Some(missing) => format!("{line}; {missing}."),
+            None => format!("{line}."),
+        }
+    });
+    rows.map(|it| clean(&it)).collect()
+}
+
+fn connections(snapshot: &Snapshot) -> String {
     let seen = &snapshot.visibility;
     let all: u64 = seen.connections.iter().sum();
-    let _ = writeln!(page, "<h2>What could not be seen</h2>");
-    if seen.unnamed.as_flattened().iter().all(|it| *it == 0) {
-        let _ = writeln!(
-            page,
-            "<p>{} connections, all of them named.</p>",
+    let unnamed: u64 = seen.unnamed.as_flattened().iter().sum();
+    match (all, unnamed) {
+        (0, _) => "Hosts have opened no connection.".to_owned(),
+        (all, 0) => format!(
+            "Hosts have opened {} connections, and all of them could be named.",
             human_count(all)
-        );
-        return;
+        ),
+        (all, unnamed) => format!(
+            "Hosts have opened {} connections; {} of them could not be named ({}).",
+            human_count(all),
+            human_count(unnamed),
+            human_share(unnamed, all)
+        ),
     }
-    head(page, &["Connections without a name", "#Number", "#Share"]);
-    for reason in Unnamed::ALL {
-        let count: u64 = seen.unnamed.iter().map(|it| it[reason as usize]).sum();
-        if count > 0 {
-            let _ = writeln!(
-                page,
-                "<tr><th scope=\"row\">{}</th><td data-of=\"Number\" class=\"number\">{}</td>\
-                 <td data-of=\"Share\" class=\"number\">{}</td></tr>",
-                reason_words(reason),
-                human_count(count),
-                Escaped(&human_share(count, all)),
-            );
-        }
-    }
-    let _ = writeln!(page, "</tbody>\n</table>");
 }
 
-fn inputs(page: &mut String, snapshot: &Snapshot) {
-    let _ = writeln!(page, "<h2>What is read</h2>");
-    head(
-        page,
-        &[
-            "Input",
-            "State",
-            "#Frames",
-            "#Octets",
-            "#Cut short",
-            "#Dropped",
-        ],
-    );
-    for capture in &snapshot.captures {
+fn unnamed(snapshot: &Snapshot) -> Vec<UnnamedRow> {
+    let seen = &snapshot.visibility;
+    let all: u64 = seen.connections.iter().sum();
+    let mut counts: Vec<(Unnamed, u64)> = Unnamed::ALL
+        .into_iter()
+        .map(|reason| {
+            let counts = seen.unnamed.iter().map(|it| it[reason as usize]);
+            (reason, counts.sum())
+        })
+        .filter(|it| it.1 > 0)
+        .collect();
+    counts.sort_by_key(|it| std::cmp::Reverse(it.1));
+    let row = |(reason, count)| UnnamedRow {
+        words: reason_words(reason),
+        count: human_count(count),
+        share: human_share(count, all),
+    };
+    counts.into_iter().map(row).collect()
+}
+
+fn inputs(snapshot: &Snapshot) -> Vec<InputRow> {
+    let rows = snapshot.captures.iter().map(|capture| {
         let (class, state) = match (capture.mode, capture.up) {
-            (Mode::Live, true) => ("good", "up"),
-            (Mode::Live, false) => ("bad", "down"),
-            (Mode::File, true) => ("good", "being read"),
-            (Mode::File, false) => ("good", "read to its end"),
+            (Mode::Live, true) => ("good", "\u{2713} up"),
+            (Mode::Live, false) => ("bad", "\u{2715} down"),
+            (Mode::File, true) => ("good", "\u{2713} being read"),
+            (Mode::File, false) => ("good", "\u{2713} read to its end"),
         };
-        let _ = writeln!(
-            page,
-            "<tr><th scope=\"row\">{}</th><td data-of=\"State\" class=\"{class}\">{state}</td>\
-             <td data-of=\"Frames\" class=\"number\">{}</td>\
-             <td data-of=\"Octets\" class=\"number\">{}</td>\
-             <td data-of=\"Cut short\" class=\"number\">{}</td>\
-             <td data-of=\"Dropped\" class=\"number\">{}</td></tr>",
-            Escaped(&capture.name),
-            human_count(capture.received_frames),
-            human_octets(capture.received_bytes),
-            human_count(capture.truncated_frames),
-            human_count(capture.dropped_frames.iter().sum()),
-        );
-    }
-    let _ = writeln!(page, "</tbody>\n</table>");
+        let stages: Vec<String> = STAGES
+            .into_iter()
+            .zip(capture.dropped_frames)
+            .filter(|it| it.1 > 0)
+            .map(|(stage, count)| format!("{} at the {stage}", human_count(count)))
+            .collect();
+        InputRow {
+            name: clean(&capture.name),
+            state,
+            class,
+            newest: capture.last_frame.map(Moment),
+            frames: human_count(capture.received_frames),
+            octets: human_octets(capture.received_bytes),
+            cut: human_count(capture.truncated_frames),
+            lost: if stages.is_empty() {
+                "none".to_owned()
+            } else {
+                stages.join(", ")
+            },
+        }
+    });
+    rows.collect()
 }
 
-/// Opens a table; columns of numbers are marked with `#`.
-fn head(page: &mut String, columns: &[&str]) {
-    page.push_str("<table>\n<thead><tr>");
-    for column in columns {
-        let _ = match column.strip_prefix('#') {
-            Some(word) => write!(page, "<th scope=\"col\" class=\"number\">{word}</th>"),
-            None => write!(page, "<th scope=\"col\">{column}</th>"),
+fn pipeline(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
+    let workers = &snapshot.pipeline.workers;
+    let limit = snapshot.pipeline.queue_limit_frames;
+    let mut rows = Vec::new();
+    if let Some(fullest) = workers.iter().map(|it| it.queued_frames).max() {
+        let workers = match workers.len() {
+            1 => "1 worker".to_owned(),
+            count => format!("{count} workers"),
         };
+        rows.push((
+            "queues",
+            format!(
+                "{workers}; {} frames wait in the fullest queue, of {} that it can hold",
+                human_count(fullest),
+                human_count(limit),
+            ),
+        ));
     }
-    page.push_str("</tr></thead>\n<tbody>\n");
+    let remembered = snapshot.resolved_addresses;
+    rows.push((
+        "memory",
+        format!(
+            "{} hosts, {} findings, {} addresses with a remembered name",
+            human_count(snapshot.hosts_seen),
+            human_count(snapshot.findings.len() as u64),
+            human_count(remembered)
+        ),
+    ));
+    if let Some((first, last)) = snapshot.span() {
+        let span = human_duration(last.since(first).as_secs());
+        rows.push((
+            "time",
+            format!("{} to {} ({span})", iso_seconds(first), iso_seconds(last)),
+        ));
+    }
+    rows
 }
 
-fn links(page: &mut String, with_hosts: bool) {
-    let _ = writeln!(page, "<h2>More</h2>\n<ul>");
-    for (path, words, is_of_hosts) in LINKS {
-        if with_hosts || !is_of_hosts {
-            let _ = writeln!(page, "<li><a href=\"{path}\">{path}</a> {words}</li>");
-        }
-    }
-    let _ = writeln!(page, "</ul>");
-    if !with_hosts {
-        let _ = writeln!(
-            page,
-            "<p>/metrics/hosts and /api/v1/findings are off: a listener is not on a loopback \
-             address.</p>"
-        );
-    }
+fn packs(snapshot: &Snapshot) -> Vec<PackRow> {
+    let rows = snapshot.catalogue.packs().iter().map(|it| PackRow {
+        id: clean(&it.id),
+        version: clean(&it.version),
+        date: clean(&it.date),
+        signatures: human_count(it.signatures as u64),
+    });
+    rows.collect()
 }
 
-/// Text that means nothing to a browser.
-struct Escaped<'a>(&'a str);
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for letter in self.0.chars() {
-            match letter {
-                '&' => f.write_str("&amp;")?,
-                '<' => f.write_str("&lt;")?,
-                '>' => f.write_str("&gt;")?,
-                '"' => f.write_str("&quot;")?,
-                '\'' => f.write_str("&#39;")?,
-                letter if letter.is_control() => f.write_char('\u{fffd}')?,
-                letter => f.write_char(letter)?,
-            }
-        }
-        Ok(())
+/// What else there is.
+fn links(metrics_path: &str, shows_hosts: bool) -> Vec<(String, &'static str)> {
+    let mut links = vec![(metrics_path.to_owned(), "for Prometheus")];
+    if shows_hosts {
+        let hosts = format!("{metrics_path}/hosts");
+        links.push((hosts, "for Prometheus, a row a finding"));
+        links.push(("/api/v1/findings".to_owned(), "all findings as JSON"));
     }
+    let rest = [
+        (
+            "/api/v1/visibility",
+            "what could and could not be named, as JSON",
+        ),
+        (
+            "/api/v1/directives",
+            "what counts under which directive, as JSON",
+        ),
+        ("/api/v1/signatures", "what is looked for, as JSON"),
+        ("/-/healthy", "whether the process runs"),
+        ("/-/ready", "whether captures are open and packs loaded"),
+    ];
+    links.extend(rest.map(|(path, words)| (path.to_owned(), words)));
+    links
 }
-
-/// Findings shown on the page; the document of findings has them all.
-const MAX_ROWS: usize = 200;
-
-/// What else there is, with whether it shows hosts.
-const LINKS: [(&str, &str, bool); 7] = [
-    ("/metrics", "for Prometheus", false),
-    ("/metrics/hosts", "for Prometheus, a row a finding", true),
-    ("/api/v1/findings", "all findings as JSON", true),
-    (
-        "/api/v1/visibility",
-        "what could and could not be named, as JSON",
-        false,
-    ),
-    ("/api/v1/signatures", "what is looked for, as JSON", false),
-    ("/-/healthy", "whether the process runs", false),
-    (
-        "/-/ready",
-        "whether captures are open and packs loaded",
-        false,
-    ),
-];
 
 /// The style sheet.
-pub(super) const STYLE: &str = "
-:root { --text: #1c1e21; --soft: #5c6470; --line: #d5d9df; --back: #fff; --good: #1a6b34;
-  --bad: #b01616; --note: #8a5a00; --link: #0b57b0; }
-@media (prefers-color-scheme: dark) { :root { --text: #e4e6ea; --soft: #9aa3b0; --line: #3a3f47;
-  --back: #15171a; --good: #6ccf8b; --bad: #ff8a80; --note: #f0b95a; --link: #8ab8ff; } }
-body { margin: 0; background: var(--back); color: var(--text);
-  font: 16px/1.5 system-ui, sans-serif; }
-main { max-width: 72rem; margin: 0 auto; padding: 1rem 1rem 2rem; }
-h1 { font-size: 1.5rem; margin: 0.5rem 0; }
-h2 { font-size: 1.15rem; margin: 2rem 0 0.5rem; }
-a { color: var(--link); }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: 1rem;
-  margin: 1rem 0; }
-.tiles div { display: flex; flex-direction: column-reverse; justify-content: flex-end;
-  border: 1px solid var(--line); border-radius: 6px; padding: 0.75rem 1rem; }
-.tiles dd { margin: 0; font-size: 1.75rem; font-weight: 600; }
-.tiles dt { color: var(--soft); }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; vertical-align: top; padding: 0.4rem 0.75rem 0.4rem 0;
-  border-bottom: 1px solid var(--line); overflow-wrap: break-word; }
-thead th { color: var(--soft); font-weight: 600; white-space: nowrap; }
-tbody th { font-weight: 600; overflow-wrap: anywhere; min-width: 7.5rem; }
-.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-.time { white-space: nowrap; }
-.good { color: var(--good); }
-.bad, .installed, .installed-active, .manager { color: var(--bad); font-weight: 600; }
-.likely, .embedded, .contact { color: var(--note); font-weight: 600; }
-ul { padding-left: 1.25rem; }
-@media (max-width: 44rem) {
-  thead { display: none; }
-  table, tbody, tr, th, td { display: block; }
-  tr { border-bottom: 1px solid var(--line); padding: 0.5rem 0; }
-  th, td { border: 0; padding: 0.1rem 0; }
-  td, td.number { display: flex; gap: 1rem; text-align: left; }
-  td::before { content: attr(data-of); flex: 0 0 6rem; color: var(--soft); font-weight: 400; }
-}
-footer { margin-top: 2rem; color: var(--soft); }
-";
+pub(super) const STYLE: &str = include_str!("../../../templates/status.css");
+
+/// Findings shown at first.
+const FEW: usize = 200;
+
+/// Findings shown at most; the document of findings has them all.
+const MANY: usize = 2_000;
+
+/// Silence after which something may be wrong with the mirror port.
+const SILENCE: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::export::sample;
-
-    #[test]
-    fn text_from_outside_cannot_become_markup() {
-        let mut snapshot = sample::snapshot();
-        let attack = "<script>alert('1')</script>&\"\u{1b}";
-        for finding in &mut snapshot.findings {
-            finding.grounds = vec![attack.to_owned()];
-        }
-        snapshot.captures[0].name = attack.to_owned();
-        snapshot.ready = Ready::No(attack.to_owned());
-        let page = html(&snapshot, true);
-        assert!(!page.contains("<script"));
-        assert!(!page.contains('\u{1b}'));
-        let escaped = "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;&quot;";
-        assert!(page.matches(escaped).count() >= 3);
-    }
-
-    #[test]
-    fn hosts_are_shown_only_where_they_may_be() {
-        let snapshot = sample::snapshot();
-        assert!(html(&snapshot, true).contains("10.1.2.3"));
-        assert!(!html(&snapshot, false).contains("10.1."));
-    }
-
-    #[test]
-    fn a_long_list_ends_with_how_many_more_there_are() {
-        let mut snapshot = sample::snapshot();
-        let one = snapshot.findings[1].clone();
-        snapshot.findings = vec![one; MAX_ROWS + 7];
-        let page = html(&snapshot, true);
-        assert_eq!(page.matches("<th scope=\"row\">10.").count(), MAX_ROWS);
-        assert!(page.contains("<p>7 more are"));
-    }
-}
+mod tests;

@@ -2,24 +2,46 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::time::Instant;
 
 use flate2::read::GzDecoder;
 
+use super::listen::MAX_HEAD;
 use super::*;
-use crate::export::sample;
+use crate::export::{Ready, json, metrics, sample};
 
 /// Limits short enough to wait for.
 const SHORT: Limits = Limits {
-    connections: 32,
+    handshake: Duration::from_millis(400),
     head: Duration::from_millis(400),
     connection: Duration::from_secs(20),
+    stall: Duration::from_millis(400),
+    ..LIMITS
 };
 
 fn start(snapshot: Snapshot, limits: Limits) -> Server {
     let snapshot = Arc::new(snapshot);
-    let loopback = [SocketAddr::from(([127, 0, 0, 1], 0))];
-    serve_within(&loopback, Arc::new(move || Arc::clone(&snapshot)), limits).unwrap()
+    let state = Arc::new(move || Arc::clone(&snapshot));
+    bind(on(&[LOOPBACK]))
+        .unwrap()
+        .serve_within(state, limits)
+        .unwrap()
 }
+
+fn serve(options: Options, snapshot: Arc<Snapshot>) -> Server {
+    let state = Arc::new(move || Arc::clone(&snapshot));
+    bind(options).unwrap().serve(state).unwrap()
+}
+
+/// Options with these addresses and a port that the system chooses.
+fn on(addresses: &[[u8; 4]]) -> Options {
+    Options {
+        listen: addresses.iter().map(|it| (*it, 0).into()).collect(),
+        ..Options::default()
+    }
+}
+
+const LOOPBACK: [u8; 4] = [127, 0, 0, 1];
 
 fn connect(server: &Server) -> TcpStream {
     let stream = TcpStream::connect(server.local_addresses()[0]).unwrap();
@@ -104,6 +126,7 @@ fn every_route_answers_with_its_type() {
         ("/-/ready", "text/plain; charset=utf-8"),
         ("/api/v1/findings", "application/json"),
         ("/api/v1/visibility", "application/json"),
+        ("/api/v1/directives", "application/json"),
         ("/api/v1/signatures", "application/json"),
     ];
     for (path, kind) in routes {
@@ -128,7 +151,11 @@ fn every_route_answers_with_its_type() {
 
 #[test]
 fn metrics_are_those_of_the_snapshot_and_of_the_server() {
-    let server = start(sample::snapshot(), LIMITS);
+    let always_anew = Limits {
+        fresh: Duration::ZERO,
+        ..LIMITS
+    };
+    let server = start(sample::snapshot(), always_anew);
     let first = get(&server, "/metrics").text();
     assert!(first.starts_with(&metrics::text(&sample::snapshot())));
     let row = "phonehome_http_requests_total{code=\"200\",handler=\"metrics\"}";
@@ -277,23 +304,95 @@ fn octets_that_are_no_request_end_the_connection() {
 }
 
 #[test]
-fn connections_over_the_limit_wait_until_others_end() {
+fn connections_over_its_share_take_the_places_of_a_client_itself() {
     let server = start(sample::snapshot(), LIMITS);
     let mut open: Vec<TcpStream> = (0..40).map(|_| connect(&server)).collect();
-    let mut last = open.pop().unwrap();
-    for stream in open.iter_mut().take(LIMITS.connections) {
-        assert_eq!(ask(stream, "GET", "/-/healthy", "").code, 200);
-    }
-    last.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        .unwrap();
-    last.set_read_timeout(Some(Duration::from_millis(200)))
-        .unwrap();
-    assert!(last.read(&mut [0]).is_err());
-    drop(open);
-    last.set_read_timeout(Some(Duration::from_secs(10)))
-        .unwrap();
-    assert_eq!(read(&mut last, true).code, 200);
+    let last = open.last_mut().unwrap();
+    assert_eq!(ask(last, "GET", "/-/healthy", "").code, 200);
+    let text = get(&server, "/metrics").text();
+    let ended = "phonehome_http_connections_ended_total{reason=\"displaced\"} 33\n";
+    assert!(text.contains(ended), "{text}");
+    assert!(open.iter_mut().take(32).all(is_closed));
     server.stop();
+}
+
+#[test]
+fn a_client_that_does_not_take_its_answer_is_cut() {
+    let mut snapshot = sample::snapshot();
+    let one = snapshot.findings[0].clone();
+    snapshot.findings = vec![one; 20_000];
+    let server = start(snapshot, SHORT);
+    let mut stream = connect(&server);
+    let request = "GET /api/v1/findings HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    stream.write_all(request.as_bytes()).unwrap();
+    let is_cut = |it: &str| it.contains("_ended_total{reason=\"timeout\"} 1\n");
+    let end = Instant::now() + Duration::from_secs(10);
+    while !is_cut(&get(&server, "/metrics").text()) {
+        assert!(Instant::now() < end, "it is not cut");
+        thread::sleep(Duration::from_millis(50));
+    }
+    let mut all = Vec::new();
+    let whole = stream.read_to_end(&mut all).is_ok() && all.ends_with(b"}");
+    assert!(!whole, "it got all of the answer");
+    server.stop();
+}
+
+#[test]
+fn a_web_file_that_is_wrong_is_refused_before_anything_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("web.yml");
+    std::fs::write(&path, "basic_auth_user:\n  a: b\n").unwrap();
+    let options = Options {
+        config_file: Some(path),
+        ..on(&[LOOPBACK])
+    };
+    let error = bind(options).unwrap_err();
+    assert!(error.to_string().contains("web.yml:1: "), "{error}");
+}
+
+#[test]
+fn the_path_of_the_metrics_can_be_another() {
+    let snapshot = Arc::new(sample::snapshot());
+    let options = Options {
+        metrics_path: "/telemetry".to_owned(),
+        ..on(&[LOOPBACK])
+    };
+    let server = serve(options, snapshot);
+    assert_eq!(get(&server, "/telemetry").code, 200);
+    assert_eq!(get(&server, "/telemetry/hosts").code, 200);
+    assert_eq!(get(&server, "/metrics").code, 404);
+    assert!(
+        get(&server, "/")
+            .text()
+            .contains("href=\"/telemetry/hosts\"")
+    );
+    server.stop();
+}
+
+#[test]
+fn the_configuration_decides_whether_hosts_are_shown() {
+    for (show_hosts, address, code) in [
+        (ShowHosts::Never, LOOPBACK, 403),
+        (ShowHosts::Always, [0, 0, 0, 0], 200),
+        (ShowHosts::Auto, [0, 0, 0, 0], 403),
+    ] {
+        let snapshot = Arc::new(sample::snapshot());
+        let options = Options {
+            show_hosts,
+            ..on(&[address])
+        };
+        let server = serve(options, snapshot);
+        let is_warned = server.warnings().iter().any(|it| it.contains("everybody"));
+        assert_eq!(is_warned, show_hosts == ShowHosts::Always);
+        let port = server.local_addresses()[0].port();
+        let ask = |path| {
+            let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+            ask(&mut stream, "GET", path, "")
+        };
+        assert_eq!(ask("/metrics/hosts").code, code, "{show_hosts:?}");
+        assert_eq!(ask("/").text().contains("10.1.2.3"), code == 200);
+        server.stop();
+    }
 }
 
 #[test]
@@ -341,8 +440,8 @@ fn a_foreign_name_for_this_machine_is_refused() {
 #[test]
 fn hosts_are_withheld_when_others_can_connect() {
     let snapshot = Arc::new(sample::snapshot());
-    let anywhere = [SocketAddr::from(([0, 0, 0, 0], 0))];
-    let server = serve(&anywhere, Arc::new(move || Arc::clone(&snapshot))).unwrap();
+    let anywhere = on(&[[0, 0, 0, 0]]);
+    let server = serve(anywhere, snapshot);
     let port = server.local_addresses()[0].port();
     let ask = |path| {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
@@ -359,8 +458,11 @@ fn hosts_are_withheld_when_others_can_connect() {
 fn an_address_in_use_is_named() {
     let server = start(sample::snapshot(), LIMITS);
     let address = server.local_addresses()[0];
-    let snapshot = Arc::new(sample::snapshot());
-    let error = serve(&[address], Arc::new(move || Arc::clone(&snapshot))).unwrap_err();
+    let options = Options {
+        listen: vec![address],
+        ..Options::default()
+    };
+    let error = bind(options).unwrap_err();
     assert_eq!(error.to_string(), format!("cannot listen on {address}"));
     server.stop();
 }

@@ -16,7 +16,8 @@ use crate::findings::Finding;
 /// `other` if no signature tells one.
 #[must_use]
 pub fn text(snapshot: &Snapshot) -> String {
-    let mut kept: Vec<&Finding> = snapshot.findings.iter().collect();
+    let findings = snapshot.findings.iter();
+    let mut kept: Vec<&Finding> = findings.map(AsRef::as_ref).collect();
     kept.sort_by_key(|it| (Reverse(it.last_seen), it.vendor, it.host));
     let omitted = kept.len().saturating_sub(MAX_ROWS);
     kept.truncate(MAX_ROWS);

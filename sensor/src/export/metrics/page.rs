@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use prometheus::TextEncoder;
-use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::proto::{
+    Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
+};
 
 /// Families in the order in which they are written.
 #[derive(Debug, Default)]
@@ -91,6 +93,33 @@ impl Page {
             metric
         });
         self.family(MetricType::GAUGE, name, help, rows.collect());
+    }
+
+    /// Adds a histogram of seconds without labels: the counts are by the first bound that was kept, the
+    /// last are those beyond.
+    pub(super) fn histogram(
+        &mut self,
+        name: &str,
+        help: &str,
+        bounds: &[Duration],
+        counts: &[u64],
+        sum: Duration,
+    ) {
+        let mut total = 0_u64;
+        let buckets = bounds.iter().zip(counts).map(|(bound, count)| {
+            total = total.saturating_add(*count);
+            let mut bucket = Bucket::default();
+            bucket.set_upper_bound(bound.as_secs_f64());
+            bucket.set_cumulative_count(total);
+            bucket
+        });
+        let mut histogram = Histogram::default();
+        histogram.set_bucket(buckets.collect());
+        histogram.set_sample_count(counts.iter().sum());
+        histogram.set_sample_sum(sum.as_secs_f64());
+        let mut metric = Metric::default();
+        metric.set_histogram(histogram);
+        self.family(MetricType::HISTOGRAM, name, help, vec![metric]);
     }
 
     fn family(&mut self, kind: MetricType, name: &str, help: &str, rows: Vec<Metric>) {

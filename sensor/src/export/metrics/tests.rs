@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use super::*;
 use crate::export::sample;
+use crate::findings::Finding;
 
 /// Sum of the samples whose name and labels hold all of these pieces.
 fn sum(text: &str, name: &str, pieces: &[&str]) -> f64 {
@@ -49,7 +51,7 @@ fn the_text_is_that_of_the_golden_file() {
 fn promtool_finds_nothing_to_say() {
     let web = web::Web::new(&[("metrics", &[200])]).unwrap();
     let snapshot = sample::snapshot();
-    promtool(&(text(&snapshot) + &web.text()));
+    promtool(&(text(&snapshot) + &web.text(Some(1_800_000_000))));
     promtool(&hosts::text(&snapshot));
 }
 
@@ -154,13 +156,13 @@ fn an_interface_name_cannot_break_a_line() {
 #[test]
 fn host_rows_end_at_the_limit_and_the_rest_is_counted() {
     let mut snapshot = sample::snapshot();
-    let one = snapshot.findings[0].clone();
+    let one = Finding::clone(&snapshot.findings[0]);
     snapshot.findings = (0..MANY)
         .map(|it| {
             let mut finding = one.clone();
             finding.host = Address::from_v4(it.to_be_bytes());
             finding.last_seen = sample::at(i64::from(it));
-            finding
+            Arc::new(finding)
         })
         .collect();
     let text = hosts::text(&snapshot);
@@ -173,10 +175,27 @@ fn host_rows_end_at_the_limit_and_the_rest_is_counted() {
 }
 
 #[test]
+fn ten_thousand_findings_take_half_a_megabyte_of_metrics() {
+    let mut snapshot = sample::snapshot();
+    let one = Finding::clone(&snapshot.findings[0]);
+    snapshot.findings = (0..10_000_u32)
+        .map(|it| {
+            let mut finding = one.clone();
+            finding.host = Address::from_v4(it.to_be_bytes());
+            Arc::new(finding)
+        })
+        .collect();
+    assert!(text(&snapshot).len() < 500_000);
+    let rows = hosts::text(&snapshot);
+    assert!(rows.len() < 5_000_000, "{} octets", rows.len());
+}
+
+#[test]
 fn products_are_escaped() {
     let mut snapshot = sample::snapshot();
     snapshot.findings.truncate(1);
-    snapshot.findings[0].products = vec!["a\"b\\".to_owned(), "c\nd".to_owned()];
+    Arc::make_mut(&mut snapshot.findings[0]).products =
+        vec!["a\"b\\".to_owned(), "c\nd".to_owned()];
     let text = hosts::text(&snapshot);
     assert!(text.contains("product=\"a\\\"b\\\\, c\\nd\""));
     promtool(&text);

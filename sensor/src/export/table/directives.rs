@@ -16,24 +16,34 @@ pub(super) fn write(text: &mut String, snapshot: &Snapshot, style: Style) {
         return;
     }
     let _ = writeln!(text, "\n{}", style.paint(Paint::Bold, "DIRECTIVES"));
-    for directive in snapshot.directives.list() {
-        let line = sentence(directive, &snapshot.tally(directive), snapshot.today());
+    for (line, missing) in lines(snapshot) {
         paragraph(text, "  ", "    ", &line);
+        if let Some(line) = missing {
+            paragraph(text, "    ", "    ", &line);
+        }
+    }
+}
+
+/// A sentence for each directive in force, and one about vendors that no pack is loaded for.
+pub(in crate::export) fn lines(
+    snapshot: &Snapshot,
+) -> impl Iterator<Item = (String, Option<String>)> {
+    snapshot.directives.list().iter().map(|directive| {
+        let line = sentence(directive, &snapshot.tally(directive), snapshot.today());
         let missing: Vec<&str> = directive
             .vendors
             .iter()
             .map(String::as_str)
             .filter(|it| snapshot.catalogue.vendor_by_id(it).is_none())
             .collect();
-        if !missing.is_empty() {
-            let line = format!("no pack is loaded for {}", missing.join(", "));
-            paragraph(text, "    ", "    ", &line);
-        }
-    }
+        let missing =
+            (!missing.is_empty()).then(|| format!("no pack is loaded for {}", missing.join(", ")));
+        (line, missing)
+    })
 }
 
 /// What is said of the waiver for a finding, if there is one.
-pub(super) fn waiver(snapshot: &Snapshot, finding: &Finding) -> Option<String> {
+pub(in crate::export) fn waiver(snapshot: &Snapshot, finding: &Finding) -> Option<String> {
     let waived = snapshot.waived(finding)?;
     let waiver = waived.waiver;
     let (until, reason, by) = (waiver.until, &waiver.reason, &waiver.by);

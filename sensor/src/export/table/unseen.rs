@@ -16,11 +16,21 @@ pub(super) fn write(text: &mut String, snapshot: &Snapshot, style: Style) {
         style.paint(Paint::Bold, "WHAT COULD NOT BE SEEN")
     );
     connections(text, snapshot);
-    encrypted(text, snapshot);
-    messages(text, snapshot);
-    frames(text, snapshot);
-    packets(text, snapshot);
-    flows(text, snapshot);
+    for (word, line) in lines(snapshot) {
+        row(text, word, &line);
+    }
+}
+
+/// What hides beside connections without a name: a word and a line each.
+pub(in crate::export) fn lines(snapshot: &Snapshot) -> [(&'static str, String); 6] {
+    [
+        ("hellos", hellos(snapshot)),
+        ("encrypted DNS", encrypted_dns(snapshot)),
+        ("messages", messages(snapshot)),
+        ("frames", frames(snapshot)),
+        ("packets", packets(snapshot)),
+        ("flows", flows(snapshot)),
+    ]
 }
 
 fn connections(text: &mut String, snapshot: &Snapshot) {
@@ -74,11 +84,11 @@ fn connections(text: &mut String, snapshot: &Snapshot) {
     }
 }
 
-fn encrypted(text: &mut String, snapshot: &Snapshot) {
+fn hellos(snapshot: &Snapshot) -> String {
     let seen = &snapshot.visibility;
     let hellos = seen.hellos.as_flattened().iter().sum::<u64>();
     let with = |ech: Ech| seen.hellos.iter().map(|it| it[ech as usize]).sum::<u64>();
-    let line = if hellos == 0 {
+    if hellos == 0 {
         "no TLS or QUIC hello was seen".to_owned()
     } else {
         format!(
@@ -89,25 +99,27 @@ fn encrypted(text: &mut String, snapshot: &Snapshot) {
             human_count(with(Ech::Unknown)),
             human_share(with(Ech::Unknown), hellos),
         )
-    };
-    row(text, "hellos", &line);
+    }
+}
+
+fn encrypted_dns(snapshot: &Snapshot) -> String {
+    let seen = &snapshot.visibility;
     let encrypted_dns: u64 = seen
         .unnamed
         .iter()
         .map(|it| it[Unnamed::EncryptedDns as usize])
         .sum();
-    let line = match encrypted_dns {
+    match encrypted_dns {
         0 => "none without a name on port 853; DNS over HTTPS counts as any other TLS".to_owned(),
         1 => "1 connection to port 853, whose questions cannot be read".to_owned(),
         count => format!(
             "{} connections to port 853, whose questions cannot be read",
             human_count(count)
         ),
-    };
-    row(text, "encrypted DNS", &line);
+    }
 }
 
-fn messages(text: &mut String, snapshot: &Snapshot) {
+fn messages(snapshot: &Snapshot) -> String {
     let rows = &snapshot.visibility.messages;
     let all: u64 = rows.as_flattened().iter().sum();
     let of = |result: MessageResult, words: &str| {
@@ -125,16 +137,15 @@ fn messages(text: &mut String, snapshot: &Snapshot) {
             parts => format!("{} {words} ({})", human_count(sum), parts.join(", ")),
         }
     };
-    let line = format!(
+    format!(
         "{} read for a name: {}, {}",
         human_count(all),
         of(MessageResult::Malformed, "malformed"),
         of(MessageResult::GaveUp, "never whole"),
-    );
-    row(text, "messages", &line);
+    )
 }
 
-fn frames(text: &mut String, snapshot: &Snapshot) {
+fn frames(snapshot: &Snapshot) -> String {
     let captures = &snapshot.captures;
     let received: u64 = captures.iter().map(|it| it.received_frames).sum();
     let truncated: u64 = captures.iter().map(|it| it.truncated_frames).sum();
@@ -163,10 +174,10 @@ fn frames(text: &mut String, snapshot: &Snapshot) {
     if !stages.is_empty() {
         let _ = write!(line, ": {}", stages.join(", "));
     }
-    row(text, "frames", &line);
+    line
 }
 
-fn packets(text: &mut String, snapshot: &Snapshot) {
+fn packets(snapshot: &Snapshot) -> String {
     let decode = &snapshot.decode;
     let mut parts = Vec::new();
     for (encapsulation, count) in decode.skipped.iter().filter(|it| *it.1 > 0) {
@@ -197,14 +208,13 @@ fn packets(text: &mut String, snapshot: &Snapshot) {
     if lost > 0 {
         parts.push(format!("{} fragmented and never whole", human_count(lost)));
     }
-    let line = match parts.as_slice() {
+    match parts.as_slice() {
         [] => "all could be decoded".to_owned(),
         parts => format!("not read: {}", parts.join(", ")),
-    };
-    row(text, "packets", &line);
+    }
 }
 
-fn flows(text: &mut String, snapshot: &Snapshot) {
+fn flows(snapshot: &Snapshot) -> String {
     let seen = &snapshot.visibility;
     let [[tcp_one, tcp_both], _] = seen.flows_ended;
     let evicted: u64 = seen.flows_evicted.iter().sum();
@@ -227,7 +237,7 @@ fn flows(text: &mut String, snapshot: &Snapshot) {
             human_count(evicted)
         );
     }
-    row(text, "flows", &line);
+    line
 }
 
 const fn source_words(source: Source) -> &'static str {

@@ -105,8 +105,14 @@ impl Scene {
         if sizes.workers == 0 {
             inline::run(&mut source, &catalogue(), report, sizes, ledger);
         } else {
-            let loaded = Arc::new(Loaded::new(catalogue()));
-            threads::run(&mut source, &loaded, report, sizes, ledger).unwrap();
+            threads::run(
+                vec![&mut source],
+                &Arc::new(Loaded::new(catalogue())),
+                report,
+                sizes,
+                ledger,
+            )
+            .unwrap();
         }
     }
 

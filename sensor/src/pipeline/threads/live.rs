@@ -4,13 +4,15 @@
 //! handed over as often as [`FLUSH`], so that what they hold is known soon, and counts go to the
 //! ledger as often, unless it is behind.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{CaptureDesk, Patience};
+use super::capture::{CaptureDesk, Patience};
 use crate::frame::Run;
-use crate::intake::Intake;
-use crate::pipeline::{InputCounts, MAX_INPUTS, Next, Sizes, Source};
+use crate::intake::{Intake, Steps};
+use crate::pipeline::canary::Aviary;
+use crate::pipeline::{Loaded, MAX_INPUTS, Next, Sizes, Source};
 use crate::triage::Triage;
 
 impl CaptureDesk {
@@ -18,32 +20,44 @@ impl CaptureDesk {
     pub(super) fn watch(
         mut self,
         source: &mut (dyn Source + Send),
+        loaded: &Arc<Loaded>,
         sizes: Sizes,
         stop: &AtomicBool,
     ) {
         self.patience = Patience::None;
-        let mut intake = Intake::new(Triage::new(sizes.triage_bits));
+        let workers = self.lanes.len();
+        let every = sizes.canary_every;
+        self.aviary = every.map(|it| Aviary::new(Arc::clone(loaded), workers, it));
+        let numbers = (self.number as u64, self.captures as u64);
+        let mut intake = Intake::one_of(Triage::new(sizes.triage_bits), Steps::Small, numbers);
         let mut frames = Run::default();
         self.take_states(source);
         self.try_count(&intake);
         let mut flushed = Instant::now();
         let mut end: Option<Instant> = None;
         loop {
+            let now = Instant::now();
             if end.is_none() && stop.load(Ordering::Relaxed) {
-                end = Some(Instant::now() + DRAIN);
+                end = Some(now + DRAIN);
+                // No frame of later matters: what is there may wait for the workers.
+                self.patience = Patience::Until(now + DRAIN);
             }
-            if end.is_some_and(|it| it <= Instant::now()) {
+            if end.is_some_and(|it| it <= now) {
                 break;
             }
             let next = source.next_run(&mut frames);
             match next {
-                Next::Frames => self.take(source.input(), &frames, &mut intake),
-                Next::Idle(_) if end.is_some() => break,
+                Next::Frames => {
+                    let input = source.number_of(source.input());
+                    self.take(input, &frames, &mut intake);
+                }
+                Next::Idle(_) if end.is_some_and(|it| it <= now + (DRAIN - HELD)) => break,
                 Next::Idle(at) => intake.idle(at, &mut self),
                 Next::End => break,
             }
             if flushed.elapsed() >= FLUSH {
                 flushed = Instant::now();
+                self.release_canaries(&intake);
                 self.take_states(source);
                 self.try_count(&intake);
                 intake.flush(&mut self);
@@ -60,17 +74,18 @@ impl CaptureDesk {
         let before = *intake.counts();
         intake.take(frames, self);
         let after = intake.counts();
+        let has_several = self.inputs.len() > 1;
         for (lane, (after, before)) in self
             .lanes
             .iter_mut()
             .zip(after.forwarded.iter().zip(before.forwarded))
         {
             lane.counts.forwarded.add(input, after - before);
-            if self.inputs.len() > 1 {
+            if has_several {
                 lane.attribute(input);
             }
         }
-        if let Some(counts) = self.inputs.get_mut(input) {
+        if let Some(counts) = self.inputs.get_mut(&input) {
             counts.frames += after.frames - before.frames;
             counts.octets += after.octets - before.octets;
             counts.triaged += after.triaged - before.triaged;
@@ -81,11 +96,25 @@ impl CaptureDesk {
     }
 
     fn take_states(&mut self, source: &mut (dyn Source + Send)) {
-        let mut states = source.inputs();
-        states.truncate(MAX_INPUTS);
-        self.inputs.resize(states.len(), InputCounts::default());
-        for (input, state) in self.inputs.iter_mut().zip(states) {
-            input.state = state;
+        for (number, state) in source.inputs().into_iter().enumerate() {
+            let number = source.number_of(number);
+            if number < MAX_INPUTS {
+                self.inputs.entry(number).or_default().state = state;
+            }
+        }
+    }
+
+    /// Sends a canary exchange to each worker, if it is time, and there is a time.
+    fn release_canaries(&mut self, intake: &Intake) {
+        let Some(aviary) = self.aviary.as_mut().filter(|it| it.is_due()) else {
+            return;
+        };
+        let Some(at) = intake.packet_time() else {
+            return;
+        };
+        for (lane, flight) in self.lanes.iter_mut().zip(aviary.release(at)) {
+            lane.carry(flight);
+            self.canaries += 1;
         }
     }
 
@@ -98,133 +127,12 @@ impl CaptureDesk {
 /// How often batches are handed over and counts given.
 const FLUSH: Duration = Duration::from_millis(100);
 
-/// How long it goes on to read what has been captured when it is told to stop. The system hands over
-/// within 100 ms what it has; the rest of the time is for a ring that was behind.
+/// How long it goes on to read what has been captured when it is told to stop: time for a ring that was
+/// behind.
 const DRAIN: Duration = Duration::from_secs(1);
+
+/// How long the system may hold frames: silence sooner after the stop does not say that all have come.
+const HELD: Duration = Duration::from_millis(250);
 
 /// How long the last batches wait for workers that are behind.
 const LAST_WORD: Duration = Duration::from_secs(3);
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-    use std::sync::mpsc::{Receiver, Sender, channel};
-
-    use etherparse::PacketBuilder;
-    use phonehome_signatures::Catalogue;
-
-    use super::super::run;
-    use super::*;
-    use crate::detection::Notice;
-    use crate::frame::{Frame, LinkType};
-    use crate::pipeline::{Counts, InputState, Ledger, Loaded, Pace};
-    use crate::time::Timestamp;
-    use crate::worker::Report;
-
-    #[test]
-    fn nothing_waits_for_a_slow_ledger_and_every_frame_is_accounted_for() {
-        let (told, given) = channel();
-        let mut source = Flood { left: RUNS, told };
-        let mut ledger = Slow {
-            given,
-            frames: 0,
-            counts: Counts::default(),
-        };
-        let sizes = Sizes {
-            workers: 2,
-            queue_batches: 1,
-            ..Sizes::default()
-        };
-        let loaded = Arc::new(Loaded::new(Arc::new(Catalogue::default())));
-        run(&mut source, &loaded, Report::AllNames, sizes, &mut ledger).unwrap();
-        let counts = ledger.counts;
-        let queued: u64 = counts.workers.iter().map(|it| it.queued).sum();
-        assert_eq!(queued, 0);
-        for (number, input) in counts.inputs.iter().enumerate() {
-            assert_eq!(input.frames, RUNS as u64 / 2 * RUN, "input {number}");
-            assert!(input.dropped > 0, "input {number}: {input:?}");
-            assert!(input.worked > 0, "input {number}: {input:?}");
-        }
-    }
-
-    /// Questions, a run from each of two inputs in turn; then silence.
-    struct Flood {
-        left: usize,
-        told: Sender<()>,
-    }
-
-    impl Source for Flood {
-        fn next_run(&mut self, run: &mut Run) -> Next {
-            if self.left == 0 {
-                let _ = self.told.send(());
-                return Next::Idle(Timestamp::from_nanos(0));
-            }
-            self.left -= 1;
-            run.clear();
-            run.bytes.clear();
-            for number in 0..RUN {
-                let mut bytes = Vec::new();
-                PacketBuilder::ethernet2([2; 6], [4; 6])
-                    .ipv4([10, 0, 0, number as u8], [192, 0, 2, 1], 64)
-                    .udp(40_000, 53)
-                    .write(&mut bytes, &[0; 12])
-                    .unwrap();
-                run.push_copy(Frame {
-                    at: Timestamp::from_nanos(1_700_000_000_000_000_000),
-                    link: LinkType::ETHERNET,
-                    wire_len: bytes.len() as u32,
-                    bytes: &bytes,
-                });
-            }
-            Next::Frames
-        }
-
-        fn pace(&self) -> Pace {
-            Pace::Live
-        }
-
-        fn input(&self) -> usize {
-            self.left % 2
-        }
-
-        fn inputs(&mut self) -> Vec<InputState> {
-            vec![InputState::default(); 2]
-        }
-    }
-
-    /// Takes nothing until the source has given everything.
-    struct Slow {
-        given: Receiver<()>,
-        frames: u64,
-        counts: Counts,
-    }
-
-    impl Ledger for Slow {
-        fn take(&mut self, _notice: &Notice) {}
-
-        fn count(&mut self, counts: &Counts) {
-            if self.frames == 0 {
-                self.given.recv().unwrap();
-            }
-            self.frames = counts.inputs.iter().map(|it| it.frames).sum();
-            let settled: u64 = counts
-                .inputs
-                .iter()
-                .map(|it| it.triaged + it.worked + it.dropped)
-                .sum();
-            let queued: u64 = counts.workers.iter().map(|it| it.queued).sum();
-            assert_eq!(self.frames, settled + queued);
-            assert_eq!(self.frames, counts.intake.frames);
-            self.counts = counts.clone();
-        }
-
-        fn wants_more(&self) -> bool {
-            self.frames < RUNS as u64 * RUN
-        }
-    }
-
-    /// More than all queues together hold, of both workers' frames.
-    const RUNS: usize = 400;
-
-    const RUN: u64 = 200;
-}

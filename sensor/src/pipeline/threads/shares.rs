@@ -24,16 +24,6 @@ impl Shares {
         }
     }
 
-    /// Raises the share of an input to `least`; gives by how much.
-    pub(super) fn raise_to(&mut self, input: usize, least: u64) -> u64 {
-        let Some(share) = self.0.get_mut(input) else {
-            return 0;
-        };
-        let missing = least.saturating_sub(*share);
-        *share += missing;
-        missing
-    }
-
     /// The share of an input.
     pub(super) fn of(&self, input: usize) -> u64 {
         self.0.get(input).copied().unwrap_or(0)
@@ -65,6 +55,5 @@ mod tests {
         assert_eq!((shares.of(0), shares.of(1), shares.sum()), (7, 3, 10));
         shares.fill_up_to(10, 2);
         assert_eq!(shares.of(2), 0);
-        assert_eq!((shares.raise_to(1, 5), shares.raise_to(1, 5)), (2, 0));
     }
 }
