@@ -165,6 +165,9 @@ keys! {
     /// loopback or a password or certificate is asked for.
     show_hosts: Shown = Shown::Auto
         => "web.show-hosts", "WHEN", AtStart, ANY;
+    /// Reload what can be reloaded when a POST to /-/reload asks for it.
+    enable_lifecycle: bool = false
+        => "web.enable-lifecycle", "BOOL", AtStart, ANY;
     /// User to become once all is open, when started as root; "root" stays root. Left out, it is
     /// phonehome, or nobody where that user is not there; with replay it is whoever started it.
     rights_user: Option<String> = None
@@ -181,9 +184,6 @@ keys! {
     /// without, or not at all.
     seccomp: Wanted = Wanted::Auto
         => "rights.seccomp", "WHEN", AtStart, ANY;
-    /// Reload what can be reloaded when a POST to /-/reload asks for it.
-    enable_lifecycle: bool = false
-        => "web.enable-lifecycle", "BOOL", AtStart, ANY;
     /// Which events are logged: error, warn, info, debug or trace, with all graver ones.
     log_level: Level = Level::Info
         => "log.level", "LEVEL", OnReload, ANY;
