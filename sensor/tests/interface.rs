@@ -322,6 +322,26 @@ fn a_filter_is_said_wherever_something_is_shown() {
 }
 
 #[test]
+fn several_threads_count_as_one_and_tear_no_connection_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = unpacked("demo/demo.pcap.gz", &folder.path().join("demo.pcap"));
+    on_a_wire(65_535, move || {
+        let sensor = Sensor::start(&["--capture.threads", "3"]);
+        replay(&capture, "--multiplier=20");
+        sensor.wait_for("all frames", |page| page.received() == DEMO_FRAMES);
+        let expected = verdicts(&read(&capture));
+        sensor.wait_for("the findings of the file", |_| {
+            verdicts(&sensor.get("/api/v1/findings")) == expected
+        });
+        let page = sensor.metrics();
+        assert_eq!(page.received(), DEMO_FRAMES);
+        let rings = "phonehome_capture_ring_connections";
+        assert!(page.sum(rings, "seen=\"one-ring\"") > 50);
+        assert_eq!(page.sum(rings, "seen=\"two-rings\""), 0);
+    });
+}
+
+#[test]
 fn a_prefilter_changes_no_finding_of_real_traffic() {
     let folder = tempfile::tempdir().unwrap();
     let demo = unpacked("demo/demo.pcap.gz", &folder.path().join("demo.pcap"));
