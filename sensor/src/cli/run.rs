@@ -61,6 +61,7 @@ pub(super) fn main(options: &Options) -> Ended {
     ledger.set_waivers(duties.waivers);
     let asked = Arc::clone(&stop);
     ledger.stop_when(move || asked.load(Ordering::Relaxed));
+    let signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(Failure::failed)?;
     let listeners = http::bind(web(config)).map_err(refused)?;
     let mut metrics_file = config.metrics.as_deref().map(create).transpose()?;
     match Manager::connect() {
@@ -83,7 +84,6 @@ pub(super) fn main(options: &Options) -> Ended {
             log.dial(),
         ),
     });
-    let signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(Failure::failed)?;
     let handle = signals.handle();
     let waiter = heed(signals, Arc::clone(&sensor), stop).map_err(Failure::failed)?;
     let server = serve(listeners, config, &sensor).map_err(refused)?;
