@@ -20,7 +20,7 @@ use crate::capture;
 use crate::error::Error;
 use crate::generate::floods::{Flood, write};
 use crate::machine::Machine;
-use crate::report::{grouped, json, put_table};
+use crate::report::{grouped, put_table};
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -301,15 +301,6 @@ pub(crate) fn markdown(outcome: &Outcome) -> String {
         }
     }
     text
-}
-
-/// The result as files, by their extension.
-///
-/// # Errors
-///
-/// [`Error::Json`] for a result that JSON cannot hold.
-pub(crate) fn texts(outcome: &Outcome) -> Result<[(&'static str, String); 2], Error> {
-    Ok([("json", json(outcome)?), ("md", markdown(outcome))])
 }
 
 const HEADINGS: [&str; 9] = [

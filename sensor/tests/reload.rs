@@ -117,14 +117,14 @@ fn what_is_broken_keeps_the_old_and_is_seen_in_log_metric_api_and_page() {
         let status = sensor.status_until(|it| it["reload"]["successful"] == false);
         let errors = status["reload"]["errors"].to_string();
         assert!(errors.contains(&said.replace('"', "\\\"")), "{errors}");
+        ask_until(sensor.address, "/metrics", |it| {
+            it.body
+                .contains("\nphonehome_config_last_reload_successful 0\n")
+        });
+        ask_until(sensor.address, "/", |it| {
+            it.body.contains("The settings could not be reloaded at")
+        });
         let metrics = sensor.metrics();
-        let is_good = sensor::sum(&metrics, "phonehome_config_last_reload_successful");
-        assert_eq!(is_good, 0.0);
-        let page = ask(sensor.address, "/").unwrap().body;
-        assert!(
-            page.contains("The settings could not be reloaded at"),
-            "{page}"
-        );
         assert_eq!(sensor.findings(), findings);
         assert_eq!(with(&metrics, "phonehome_pack_info", "pack", "own"), 1.0);
 

@@ -60,12 +60,12 @@ impl LiveSource {
     ) -> Result<Listening, OpenError> {
         let checked = selfcheck::both_directions_reach_one_worker(workers);
         let checked = checked.map_err(OpenError::SelfCheck)?;
-        tracing::info!("both directions of {checked} made-up flows reach one of {workers} workers");
         let Opened {
             captures,
             left_out,
             warnings,
         } = Live::open(interfaces, settings)?;
+        tracing::info!("both directions of {checked} made-up flows reach one of {workers} workers");
         if let Some(filter) = &settings.filter {
             tracing::info!(
                 "the filter {filter:?} is in force; what it leaves out is not looked at"

@@ -118,23 +118,6 @@ fn room(counts: &Counts, book: &Book) -> Room {
     }
 }
 
-/// What is kept, and what there was no room for.
-fn room(counts: &Counts, book: &Book) -> Room {
-    let left_out = book.counts();
-    Room {
-        flow_limit: counts.flow_limit,
-        buffered_bytes: counts.unfinished_octets,
-        findings_evicted: left_out.findings_evicted,
-        refused: [
-            left_out.hosts_refused,
-            left_out.findings_refused,
-            left_out.names_over,
-            left_out.signatures_over,
-            counts.visibility.questions_refused,
-        ],
-    }
-}
-
 /// Whether all interfaces can be heard; files are always ready.
 fn ready(input: &Input, counts: &Counts) -> Ready {
     if input.mode == Mode::File {

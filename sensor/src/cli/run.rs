@@ -68,7 +68,6 @@ pub(super) fn main(options: &Options) -> Ended {
         Ok(manager) => ledger.tell_manager(manager),
         Err(error) => tracing::warn!("cannot reach the service manager: {error}"),
     }
-    let signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(Failure::failed)?;
     // All is open, and no other thread is there yet: rights pass to threads that start later.
     let given = rights::give_up(config, options.flags.file(), listeners.files())?;
     ledger.show_protections(given.standings.clone());
