@@ -204,7 +204,7 @@ impl Worker {
             }
             self.mark_due(place);
             self.unfinished.account(&mut self.flows, place);
-            while let Some(place) = self.unfinished.to_give_up(&mut self.flows) {
+            while let Some(place) = self.unfinished.next_to_give_up(&mut self.flows) {
                 let flow = self.flows.flow_mut(place);
                 self.desk.visibility.unfinished_evicted[flow.key.transport as usize] += 1;
                 self.desk.give_up(flow, context.number, context.at);

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
@@ -152,7 +152,7 @@ fn the_file_and_the_environment_reach_the_running_sensor() {
 }
 
 /// Runs `phonehome config check`.
-fn check(path: &PathBuf) -> sensor::Outcome {
+fn check(path: &Path) -> sensor::Outcome {
     sensor::run(["config".as_ref(), "check".as_ref(), path.as_os_str()])
 }
 

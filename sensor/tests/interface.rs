@@ -5,12 +5,7 @@
 //! them). Where namespaces cannot be had, `PHONEHOME_SKIP_LIVE=1` leaves these tests out; without it
 //! they fail.
 #![cfg(feature = "capture")]
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::expect_used,
-    reason = "helpers of tests"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;

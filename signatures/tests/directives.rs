@@ -16,8 +16,16 @@ fn builtin() -> Directives {
     })
 }
 
-/// Id, day of issue, days of the four steps, and vendors of each, as the texts have them.
-const FACTS: [(&str, &str, [Option<&str>; 4], &[&str]); 10] = [
+/// Id, day of issue, days of the four steps, and vendors.
+type Fact = (
+    &'static str,
+    &'static str,
+    [Option<&'static str>; 4],
+    &'static [&'static str],
+);
+
+/// The directives as the texts have them.
+const FACTS: [Fact; 10] = [
     (
         "ca-2023-10",
         "2023-10-30",

@@ -5,7 +5,7 @@
 //!
 //! A watchdog is answered only while the pipeline moves. The answer goes out from the ledger's
 //! thread, when counts arrive there from the capture; so a ledger or a capture that hangs is
-//! silent by itself, and [`Pulse`] keeps it silent when a worker hangs.
+//! silent by itself, and `Pulse` keeps it silent when a worker hangs.
 
 use std::env;
 use std::ffi::OsStr;

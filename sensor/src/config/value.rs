@@ -64,7 +64,7 @@ pub struct Fault {
     pub right: String,
 }
 
-/// A field of the configuration. All single [`Value`]s are fields, and so are `Option` and `Vec` of
+/// A field of the configuration. All single `Value`s are fields, and so are `Option` and `Vec` of
 /// them.
 pub trait Field {
     /// Takes a value. One with faults is not taken.

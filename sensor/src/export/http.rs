@@ -4,7 +4,7 @@
 //! in a few threads beside it, and answers from snapshots, so nothing that a client does reaches the
 //! pipeline. It reads: GET and HEAD, and nothing else but POST to reload settings, if that is allowed. Clients are bounded in number, in how fast they
 //! may ask, in the time and size of a request, and in how long an answer may take and how much may
-//! wait to be sent: see [`Limits`].
+//! wait to be sent: see `Limits`.
 //!
 //! Addresses of hosts are personal data: `/metrics/hosts`, `/api/v1/findings` and the rows of the
 //! status page. They are shown while every listener is on a loopback address, or while a password or

@@ -5,7 +5,7 @@
 //! whole; what is wrong is said with its line and its key. Keys of the format that this server does
 //! not keep are errors: what protects nothing must not look as if it did.
 //!
-//! [`Keeper`] looks at the files again while the server runs, so that a new certificate or password
+//! `Keeper` looks at the files again while the server runs, so that a new certificate or password
 //! holds without a restart. A version that is broken changes nothing, nor does one that would take
 //! away encryption or passwords altogether: that could be a file that is just being written.
 

@@ -3,7 +3,7 @@
 //! Every few seconds each capture thread of a source that never waits makes the frames of an
 //! exchange with a name that the loaded catalogue claims, one for each worker, and takes them through
 //! an [`Intake`] of their own. They ride with the batches of frames from the wire, so that a queue
-//! that is full drops them too. Each worker works on them with a [`Worker`] of their own, and the
+//! that is full drops them too. Each worker works on them with a [`Worker`](crate::worker::Worker) of their own, and the
 //! ledger with a book of their own. So they pass through the same threads, queues and code as what
 //! comes from the wire, and meet none of its state: no counter, no table, no finding.
 

@@ -67,7 +67,7 @@ impl Unfinished {
     }
 
     /// The place of the flow whose messages are to be given up, if there are too many.
-    pub(super) fn to_give_up(&mut self, flows: &mut FlowTable) -> Option<u32> {
+    pub(super) fn next_to_give_up(&mut self, flows: &mut FlowTable) -> Option<u32> {
         if self.octets <= self.limit {
             return None;
         }

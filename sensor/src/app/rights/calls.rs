@@ -113,8 +113,7 @@ fn filter(
     on_match: SeccompAction,
     arch: TargetArch,
 ) -> Result<BpfProgram, BackendError> {
-    let rules = rules.into_iter().map(|(call, it)| (call.into(), it));
-    SeccompFilter::new(rules.collect(), otherwise, on_match, arch)?.try_into()
+    SeccompFilter::new(rules, otherwise, on_match, arch)?.try_into()
 }
 
 /// A list of alternatives, each of which holds if all its conditions do.

@@ -282,7 +282,7 @@ fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
 fn in_units(amount: u64, units: &[(&str, u64)]) -> String {
     let mut fitting = units
         .iter()
-        .filter(|it| amount % it.1 == 0 && amount >= it.1);
+        .filter(|it| amount.is_multiple_of(it.1) && amount >= it.1);
     match fitting.next().or(units.last()) {
         Some((unit, factor)) => format!("{}{unit}", amount / factor),
         None => amount.to_string(),

@@ -40,11 +40,9 @@ pub(super) async fn accept(listener: TcpListener, site: Arc<Site>) {
         let site = Arc::clone(&site);
         tokio::spawn(async move {
             let client = Arc::new(client);
-            let ended = match until(converse(stream, &client, &site), lost).await {
-                // The place is counted where it is taken away.
-                None => None,
-                Some(ended) => ended,
-            };
+            let ended = until(converse(stream, &client, &site), lost).await;
+            // One whose place was taken away is counted where that was done.
+            let ended = ended.unwrap_or_default();
             site.farewell(&client, ended);
         });
     }

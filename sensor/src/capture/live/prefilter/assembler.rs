@@ -78,7 +78,7 @@ impl Assembler {
     }
 
     /// Takes the lower 16 bits as they come from the wire.
-    pub(super) fn from_wire(&mut self, register: Register) {
+    pub(super) fn take_from_wire(&mut self, register: Register) {
         self.push(0xdc, register, ZERO, 0, 16);
     }
 

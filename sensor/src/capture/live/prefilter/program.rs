@@ -59,7 +59,7 @@ fn ethernet(it: &mut Assembler, pass: Label) -> (Label, Label) {
         load_octets(it, SCRATCH, 2, pass);
         it.compute(Compute::Add, PLACE, 2);
         it.load(Width::Two, R1, STACK, SCRATCH);
-        it.from_wire(R1);
+        it.take_from_wire(R1);
         it.jump_if(R1, When::Equal, 0x0800, ipv4);
         it.jump_if(R1, When::Equal, 0x86dd, ipv6);
         if tags < 2 {
@@ -88,11 +88,11 @@ fn read_ipv4(it: &mut Assembler, pass: Label) {
     it.compute(Compute::ShiftLeft, R1, 2);
     it.jump_if(R1, When::Below, 20, pass);
     it.load(Width::Two, R2, STACK, HEADER + 6);
-    it.from_wire(R2);
+    it.take_from_wire(R2);
     // More fragments, or an offset.
     it.jump_if(R2, When::AnyBit, 0x3fff, pass);
     it.load(Width::Two, LEFT, STACK, HEADER + 2);
-    it.from_wire(LEFT);
+    it.take_from_wire(LEFT);
     len_or_rest_of_frame(it);
     it.compute_with(Compute::Subtract, LEFT, R1);
     it.compute_with(Compute::Add, PLACE, R1);
@@ -112,7 +112,7 @@ fn read_ipv6(it: &mut Assembler, pass: Label) {
     it.jump_if(R1, When::NotEqual, 6, pass);
     it.compute(Compute::Add, PLACE, 40);
     it.load(Width::Two, LEFT, STACK, HEADER + 4);
-    it.from_wire(LEFT);
+    it.take_from_wire(LEFT);
     len_or_rest_of_frame(it);
     it.load(Width::Octet, KIND, STACK, HEADER + 6);
     for (from, to) in [(HEADER + 8, SENDER), (HEADER + 24, RECEIVER)] {
@@ -172,7 +172,7 @@ fn read_transport(it: &mut Assembler, pass: Label) {
 fn read_ports(it: &mut Assembler, pass: Label) {
     for (from, to) in [(HEADER, PORTS), (HEADER + 2, PORTS + 8)] {
         it.load(Width::Two, R1, STACK, from);
-        it.from_wire(R1);
+        it.take_from_wire(R1);
         for port in OPEN_PORTS {
             it.jump_if(R1, When::Equal, i32::from(port), pass);
         }
