@@ -550,7 +550,7 @@ impl Sensor {
             }
             let shown: Vec<_> = page.captures().collect();
             assert!(
-                started.elapsed() < Duration::from_secs(20),
+                started.elapsed() < Duration::from_secs(60),
                 "waited for {what}: {}{shown:#?}",
                 self.get("/-/ready")
             );
