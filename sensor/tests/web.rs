@@ -120,7 +120,7 @@ fn a_password_is_asked_for_and_opens_everything() {
     let folder = Folder::new();
     folder.write("web.yml", &users(&[("anna", SECRET)]));
     let (sensor, address) = folder.sensor(&["--web.listen-address", "0.0.0.0:0"]);
-    sensor.line_with("warning: passwords for the web server cross the network unencrypted");
+    sensor.line_with("warn  passwords for the web server cross the network unencrypted");
     sensor.line_with("the replay has ended");
     let get = |path: &str, user: &str| curl(address, "http", path, &["-u", user]);
     for path in [
