@@ -5,7 +5,7 @@ DEMO := sensor/tests/demo/demo.pcap.gz
 # A folder with captures whose names are known, and the program that compares: see `make accuracy`.
 CAPTURES ?= $(firstword $(wildcard ../*/captures))
 
-.PHONY: help setup setup-test build demo test lint accuracy bench
+.PHONY: help setup setup-test build deb demo test lint accuracy bench
 
 help: ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -19,11 +19,16 @@ setup-test: ## Install what the tests need
 build: setup ## Build the sensor
 	$(CARGO) build --locked --release -p phonehome
 
+deb: build ## Make the Debian package
+	@sh sensor/packaging/setup.sh deb
+	@sh sensor/packaging/deb.sh target/release/phonehome target/debian
+
 demo: build ## Run the main job on bundled real traffic
 	@sh sensor/packaging/demo.sh target/release/phonehome $(DEMO)
 
 test: setup-test lint ## Run all tests
 	$(CARGO) test --locked --workspace
+	@sh sensor/packaging/test-deb.sh target/debug/phonehome
 
 lint: setup-test
 	$(CARGO) fmt --all --check

@@ -207,7 +207,11 @@ fn run_floods(arguments: &FloodArguments) -> Result<ExitCode, Error> {
     let result = floods::run(&plan, &peers::sensor()?)?;
     print(&floods::markdown(&result))?;
     if arguments.record {
-        let folder = report::record_as(&result.machine, "floods", &floods::texts(&result)?)?;
+        let texts = [
+            ("json", report::json(&result)?),
+            ("md", floods::markdown(&result)),
+        ];
+        let folder = report::record_as(&result.machine, "floods", &texts)?;
         print(&format!("recorded in {}\n", folder.display()))?;
     }
     Ok(ExitCode::from(u8::from(

@@ -8,6 +8,7 @@
 //!
 //! Whatever does not hold is a violation; it is logged, and the soak goes on.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -72,6 +73,8 @@ pub(crate) struct Soak {
     pub(crate) slope: Option<Slope>,
     /// CPU time of the sensor in seconds.
     pub(crate) cpu: f64,
+    /// What the sensor turned away or gave up at a bound, by row of its metrics.
+    pub(crate) bounds: BTreeMap<String, u64>,
     /// What happened at the planned moments.
     pub(crate) troubles: Vec<Told>,
     /// What did not hold.

@@ -1,11 +1,16 @@
 #!/bin/sh
-# Installs the Debian packages that are missing: "build" for the build, "test" for the tests too.
+# Installs the Debian packages that are missing: "build" for the build, "deb" for the package too,
+# "test" for all of the tests.
 set -eu
 
 packages="gcc libc6-dev libpcap-dev make"
-if [ "${1:-build}" = test ]; then
-    packages="$packages bind9-dnsutils chromium curl ethtool iproute2 ngtcp2-client ngtcp2-server \
-        openssl prometheus python3 tcpdump tcpreplay"
+mode=${1:-build}
+if [ "$mode" = deb ] || [ "$mode" = test ]; then
+    packages="$packages binutils dpkg-dev"
+fi
+if [ "$mode" = test ]; then
+    packages="$packages bind9-dnsutils chromium curl ethtool iproute2 lintian ngtcp2-client \
+        ngtcp2-server openssl prometheus python3 strace systemd tcpdump tcpreplay"
 fi
 
 missing=""

@@ -17,7 +17,10 @@ pub mod live;
 #[cfg(not(feature = "capture"))]
 #[path = "app/no_live.rs"]
 pub mod live;
+pub mod manager;
 mod policy;
+pub mod reload;
+pub mod rights;
 pub mod snapshot;
 
 /// What to read, and how.
@@ -86,15 +89,20 @@ pub fn read(
 ///
 /// # Errors
 ///
-/// When a thread cannot be started.
+/// When a thread cannot be started, or an interface that went away is there again and may not be
+/// opened.
 pub fn watch(
     mut sources: Vec<live::LiveSource>,
     loaded: &Arc<Loaded>,
     sizes: Sizes,
     ledger: &mut dyn Ledger,
 ) -> std::io::Result<()> {
-    let sources = sources.iter_mut().map(|it| it as &mut (dyn Source + Send));
-    threads::run(sources.collect(), loaded, Report::Findings, sizes, ledger)
+    let running = sources.iter_mut().map(|it| it as &mut (dyn Source + Send));
+    threads::run(running.collect(), loaded, Report::Findings, sizes, ledger)?;
+    let ended = sources.into_iter().map(live::LiveSource::finish);
+    ended
+        .collect::<Result<(), _>>()
+        .map_err(std::io::Error::other)
 }
 
 /// Says what was damaged; the exit code that goes with it.

@@ -19,8 +19,10 @@ mod config;
 mod directives;
 mod duties;
 mod flags;
+mod generate;
 mod names;
 mod read;
+mod rights;
 mod run;
 mod signatures;
 
@@ -46,6 +48,9 @@ enum Command {
     Directives(directives::Options),
     /// Checks a configuration file, or prints the settings in effect.
     Config(config::Options),
+    /// Writes manual pages and completions for shells into a folder; packaging calls it.
+    #[command(hide = true)]
+    Generate(generate::Options),
 }
 
 /// Options about what is watched, and for what.
@@ -110,6 +115,7 @@ pub fn main() -> ExitCode {
         Command::Signatures(options) => signatures::main(&options),
         Command::Directives(options) => directives::main(&options),
         Command::Config(options) => config::main(&options),
+        Command::Generate(options) => generate::main(&options),
     };
     match ended {
         Ok(code) => code,
@@ -138,7 +144,9 @@ impl Watch {
             Base::Builtin
         };
         let loaded = crate::config::catalogue(self.signatures.as_deref(), base);
-        loaded.map_err(|it| Failure::usage(with_cause(&it)))
+        loaded
+            .map(Arc::new)
+            .map_err(|it| Failure::usage(with_cause(&it)))
     }
 }
 

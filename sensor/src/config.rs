@@ -10,12 +10,13 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use phonehome_signatures::directive::MAX_CHOSEN;
 use phonehome_signatures::{Base, Catalogue, LoadError};
 
+use crate::capture::settings::{Prefilter, Settings};
 use crate::findings::Limits;
 use crate::host::{DEFAULT_HOME, HomeNetworks};
 use crate::intake::MAX_WORKERS;
@@ -37,7 +38,7 @@ pub use duties::{Duties, DutyError, Places};
 pub use key::{Change, Key};
 pub use layers::{Effective, Layers};
 pub use rules::Frames;
-pub use value::{Field, Octets, Plural, Shown};
+pub use value::{Field, Octets, Plural, Shown, Wanted};
 pub use wrong::{Origin, Wrong, Wrongs};
 
 /// Writes [`Config`], its defaults and [`KEYS`] from one list. An entry reads
@@ -81,6 +82,9 @@ keys! {
     /// Network interfaces to listen on; two for a tap that gives each direction its own.
     interface: Vec<String> = Vec::new()
         => "interface", "NAME", AtStart, 0..=MAX_INPUTS as u64;
+    /// Look only at what this expression in the language of libpcap lets pass.
+    filter: Option<String> = None
+        => "filter", "EXPRESSION", AtStart, ANY;
     /// Capture files to feed through the sensor's threads instead, merged by time.
     replay: Vec<PathBuf> = Vec::new()
         => "replay", "FILE", AtStart, ANY;
@@ -95,25 +99,40 @@ keys! {
         => "workers", "N", AtStart, 1..=MAX_WORKERS as u64;
     /// Address blocks of the monitored network; only hosts in them can have a finding.
     home_network: Vec<IpNet> = default_home()
-        => "home-network", "CIDR", AtStart, 1..=1024;
+        => "home-network", "CIDR", OnReload, 1..=1024;
     /// Folder of signature packs (*.toml); a pack with the id of a built-in one replaces it.
     signatures: Option<PathBuf> = None
-        => "signatures", "DIR", AtStart, ANY;
+        => "signatures", "DIR", OnReload, ANY;
     /// Load the built-in packs too.
     builtin_signatures: bool = true
-        => "builtin-signatures", "BOOL", AtStart, ANY;
+        => "builtin-signatures", "BOOL", OnReload, ANY;
     /// Directives in force, by id: what counts under each is told and exported.
     directives: Vec<String> = Vec::new()
-        => "directives", "ID", AtStart, 0..=MAX_CHOSEN as u64;
+        => "directives", "ID", OnReload, 0..=MAX_CHOSEN as u64;
     /// Folder of directives of your own (*.toml); one with the id of a built-in one replaces it.
     directives_folder: Option<PathBuf> = None
-        => "directives-folder", "DIR", AtStart, ANY;
+        => "directives-folder", "DIR", OnReload, ANY;
     /// File of waivers (TOML): findings that may stand until a day.
     waivers: Option<PathBuf> = None
-        => "waivers", "FILE", AtStart, ANY;
+        => "waivers", "FILE", OnReload, ANY;
     /// Ring of each interface in the kernel, on top of the process's own memory.
     ring: Octets = Octets::mib(64)
         => "capture.ring", "SIZE", AtStart, 1 << 20..=1 << 30;
+    /// Octets kept of a frame; the default keeps what offloads have joined to 65,535 octets.
+    snaplen: usize = Settings::default().snaplen_octets as usize
+        => "capture.snaplen", "N", AtStart, 256..=262_144;
+    /// Ask for frames that are not addressed to the interface; a mirror port has no others.
+    promiscuous: bool = true
+        => "capture.promiscuous", "BOOL", AtStart, ANY;
+    /// How long the kernel may hold frames back that do not fill a block of the ring.
+    hold: Duration = Settings::default().hold
+        => "capture.hold", "TIME", AtStart, 1..=1_000;
+    /// Threads that capture; each has a share of each interface's ring, and of its flows.
+    capture_threads: usize = 1
+        => "capture.threads", "N", AtStart, 1..=8;
+    /// Have the kernel cut flows off once they can tell no more names: off, flow, flow-required.
+    prefilter: Prefilter = Prefilter::Off
+        => "capture.prefilter", "WHICH", AtStart, ANY;
     /// Batches of 256 packets that may wait for one worker; beyond, a live capture drops.
     queue_batches: usize = 128
         => "pipeline.queue-batches", "N", AtStart, 1..=4096;
@@ -146,9 +165,28 @@ keys! {
     /// loopback or a password or certificate is asked for.
     show_hosts: Shown = Shown::Auto
         => "web.show-hosts", "WHEN", AtStart, ANY;
+    /// Reload what can be reloaded when a POST to /-/reload asks for it.
+    enable_lifecycle: bool = false
+        => "web.enable-lifecycle", "BOOL", AtStart, ANY;
+    /// User to become once all is open, when started as root; "root" stays root. Left out, it is
+    /// phonehome, or nobody where that user is not there; with replay it is whoever started it.
+    rights_user: Option<String> = None
+        => "rights.user", "NAME", AtStart, ANY;
+    /// Keep the right to open interfaces, so that one that went away can be opened again; without it
+    /// the sensor ends then, and its service starts it anew.
+    keep_net_raw: bool = false
+        => "rights.keep-net-raw", "BOOL", AtStart, ANY;
+    /// Keep to its own folders, by Landlock: where the kernel has it, or do not start without, or
+    /// not at all.
+    landlock: Wanted = Wanted::Auto
+        => "rights.landlock", "WHEN", AtStart, ANY;
+    /// Keep to the system calls that it needs, by seccomp: where the kernel has it, or do not start
+    /// without, or not at all.
+    seccomp: Wanted = Wanted::Auto
+        => "rights.seccomp", "WHEN", AtStart, ANY;
     /// Which events are logged: error, warn, info, debug or trace, with all graver ones.
     log_level: Level = Level::Info
-        => "log.level", "LEVEL", AtStart, ANY;
+        => "log.level", "LEVEL", OnReload, ANY;
     /// How events are written: text, json, or auto, which is text but for the journal of systemd.
     log_format: Format = Format::Auto
         => "log.format", "FORMAT", AtStart, ANY;
@@ -164,6 +202,20 @@ impl Config {
             unfinished_octets: usize::try_from(self.unfinished.0).unwrap_or(usize::MAX),
             queue_batches: self.queue_batches,
             ..Sizes::default()
+        }
+    }
+
+    /// How interfaces are listened on.
+    #[must_use]
+    pub fn capture(&self) -> Settings {
+        Settings {
+            ring_octets: u32::try_from(self.ring.0).unwrap_or(u32::MAX),
+            snaplen_octets: u32::try_from(self.snaplen).unwrap_or(u32::MAX),
+            promiscuous: self.promiscuous,
+            hold: self.hold,
+            threads: self.capture_threads,
+            filter: self.filter.clone(),
+            prefilter: self.prefilter,
         }
     }
 
@@ -188,7 +240,7 @@ impl Config {
     /// # Errors
     ///
     /// What cannot be read, or all that is wrong in the packs.
-    pub fn catalogue(&self) -> Result<Arc<Catalogue>, LoadError> {
+    pub fn catalogue(&self) -> Result<Catalogue, LoadError> {
         let base = if self.builtin_signatures {
             Base::Builtin
         } else {
@@ -203,12 +255,11 @@ impl Config {
 /// # Errors
 ///
 /// What cannot be read, or all that is wrong in the packs.
-pub fn catalogue(dir: Option<&Path>, base: Base) -> Result<Arc<Catalogue>, LoadError> {
-    let loaded = match dir {
+pub fn catalogue(dir: Option<&Path>, base: Base) -> Result<Catalogue, LoadError> {
+    match dir {
         Some(dir) => Catalogue::load(dir, base),
         None => Catalogue::builtin().map_err(LoadError::Wrong),
-    };
-    loaded.map(Arc::new)
+    }
 }
 
 fn default_home() -> Vec<IpNet> {

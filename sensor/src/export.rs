@@ -18,11 +18,12 @@ use phonehome_signatures::{Catalogue, Category, Directives, VendorId};
 use crate::detection::Reach;
 use crate::findings::waivers::Waivers;
 use crate::findings::{Finding, Verdict};
-use crate::frame::LinkType;
+use crate::frame::{Card, LinkType};
 use crate::host::Address;
 use crate::names::Source;
 use crate::time::Timestamp;
 use crate::visibility::Visibility;
+use protection::{Protection, Standing};
 
 pub mod directives;
 pub mod events;
@@ -30,6 +31,7 @@ pub mod http;
 pub mod json;
 pub mod metrics;
 pub mod progress;
+pub mod protection;
 pub mod table;
 pub mod web_config;
 
@@ -50,6 +52,8 @@ pub struct Snapshot {
     pub ready: Ready,
     /// What is read, in the order in which it was configured.
     pub captures: Vec<Capture>,
+    /// What is left out of it by choice.
+    pub looking: Looking,
     /// Queues and threads.
     pub pipeline: Pipeline,
     /// What became of canary exchanges; `None` where none are made, as in the reading of files.
@@ -70,12 +74,16 @@ pub struct Snapshot {
     pub waivers: Arc<Waivers>,
     /// Hosts of the home networks that sent a packet.
     pub hosts_seen: u64,
+    /// The running sensor itself; absent where files are read to their end.
+    pub own: Option<Own>,
     /// What is kept, and what there was no room for.
     pub room: Room,
     /// Addresses with a remembered name.
     pub resolved_addresses: u64,
     /// Remembered names that were forgotten because the table was full.
     pub resolved_evicted: u64,
+    /// What keeps the process from doing harm; empty for a program that only reads files and ends.
+    pub protections: Arc<[(Protection, Standing)]>,
 }
 
 impl Snapshot {
@@ -124,6 +132,28 @@ impl Snapshot {
     pub fn vendor_id(&self, vendor: VendorId) -> &str {
         vendor_word(&self.catalogue, vendor)
     }
+}
+
+/// A running sensor's settings and log.
+#[derive(Clone, Debug)]
+pub struct Own {
+    /// The newest load of settings and of what they name.
+    pub reload: Arc<Reload>,
+    /// Lines of the log left out because its queue was full.
+    pub log_lines_lost: u64,
+}
+
+/// A load of settings and of what they name: packs, directives, waivers.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Reload {
+    /// When it was, by the clock of the machine.
+    pub at: Timestamp,
+    /// When the newest was that succeeded.
+    pub succeeded_at: Timestamp,
+    /// Why it failed, a sentence each; empty if it succeeded.
+    pub errors: Vec<String>,
+    /// What has changed but takes effect at the next start, a sentence each.
+    pub waiting: Vec<String>,
 }
 
 /// How full some collections are, and what they left out.
@@ -182,10 +212,53 @@ pub struct Capture {
     pub dropped_frames: [u64; 3],
     /// Frames longer than the snapshot length.
     pub truncated_frames: u64,
+    /// Frames, and their octets on the wire, that a prefilter in the kernel kept from the sensor, and
+    /// that are not among those received; absent where none is in force.
+    pub cut_off: Option<[u64; 2]>,
+    /// Of its first connections, how many came by each of [`RINGS`]; absent where there is one ring.
+    pub rings: Option<[u64; 3]>,
+    /// What the card does to frames before they are captured; absent where it is not known.
+    pub card: Option<Card>,
     /// Capture time of the first frame.
     pub first_frame: Option<Timestamp>,
     /// Capture time of the newest frame.
     pub last_frame: Option<Timestamp>,
+}
+
+/// What is left out of a live capture by choice.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Looking {
+    /// The filter in force, as the operator wrote it.
+    pub filter: Option<String>,
+    /// Words for kinds of frames of which that filter lets nothing pass.
+    pub left_out: Vec<&'static str>,
+}
+
+impl Looking {
+    /// What it means for what is shown, a sentence each.
+    #[must_use]
+    pub fn caveats(&self, captures: &[Capture]) -> Vec<String> {
+        let mut caveats = Vec::new();
+        if let Some(filter) = &self.filter {
+            caveats.push(format!(
+                "A filter is in force ({filter}); what it leaves out was not looked at."
+            ));
+        }
+        if !self.left_out.is_empty() {
+            caveats.push(format!(
+                "The filter lets nothing pass in frames of these kinds: {}.",
+                self.left_out.join(", ")
+            ));
+        }
+        let cut_off = captures.iter().filter_map(|it| it.cut_off);
+        if let Some(frames) = cut_off.map(|it| it[0]).reduce(|sum, it| sum + it) {
+            caveats.push(format!(
+                "A prefilter is in force and cut off {frames} frames of flows that had shown what \
+                 they are; octets are a lower bound."
+            ));
+        }
+        caveats
+    }
 }
 
 /// Kind of an input.
@@ -425,6 +498,22 @@ pub const CHANGES: [&str; 6] = [
     "removed",
     "returned",
     "waived",
+];
+
+/// How the two directions of a connection came out of the rings of an interface.
+pub const RINGS: [&str; 3] = ["one-ring", "two-rings", "one-way"];
+
+/// Kinds of frames that a filter may leave out unawares.
+pub const FRAME_KINDS: [&str; 9] = [
+    "vlan",
+    "qinq",
+    "double-vlan",
+    "mpls",
+    "pppoe",
+    "gre",
+    "vxlan",
+    "fragment",
+    "ipv6",
 ];
 
 /// Where a frame can be lost, in the order of its way.

@@ -6,6 +6,10 @@
 
 use crate::time::Timestamp;
 
+mod card;
+
+pub use card::{Card, Offload};
+
 /// A captured frame.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Frame<'a> {

@@ -140,8 +140,26 @@ impl Log {
         Ok(())
     }
 
+    /// What sets the level while the log is in use.
+    #[must_use]
+    pub fn dial(&self) -> Dial {
+        Dial {
+            level: Arc::clone(&self.level),
+            lost: Arc::clone(&self.lost),
+        }
+    }
+}
+
+/// Sets the level of a log, and reads what it lost.
+#[derive(Clone, Debug)]
+pub struct Dial {
+    level: Arc<AtomicU8>,
+    lost: Arc<AtomicU64>,
+}
+
+impl Dial {
     /// Logs events of another level from here on.
-    pub fn set_level(&self, level: Level) {
+    pub fn set(&self, level: Level) {
         self.level.store(level as u8, Ordering::Relaxed);
         tracing::callsite::rebuild_interest_cache();
     }

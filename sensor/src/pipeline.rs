@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::decode::DecodeCounts;
 use crate::detection::Notice;
-use crate::frame::{LinkType, Run};
+use crate::frame::{Card, LinkType, Run};
 use crate::intake::IntakeCounts;
 use crate::time::Timestamp;
 use crate::visibility::Visibility;
@@ -146,6 +146,14 @@ pub struct InputState {
     pub lost_by_driver: u64,
     /// Frames lost because the ring between system and sensor was full.
     pub lost_by_ring: u64,
+    /// Frames, and their octets, that a prefilter in the kernel kept from the sensor; absent where
+    /// none is in force. They are not among those received.
+    pub cut_off: Option<[u64; 2]>,
+    /// Of its first connections, how many came both ways out of one ring, out of two rings, and one
+    /// way only; absent where there is one ring.
+    pub rings: Option<[u64; 3]>,
+    /// What the card does to frames; absent where it is not known.
+    pub card: Option<Card>,
 }
 
 /// Counts of one input: read = triaged + worked + dropped + queued.
@@ -195,7 +203,8 @@ impl AddAssign<&Self> for InputCounts {
 }
 
 impl AddAssign<&Self> for InputState {
-    /// Each source has a ring of its own. What the driver lost, all of them are told.
+    /// Each source has a ring of its own. What the driver lost and the prefilter cut off, all of them
+    /// are told.
     fn add_assign(&mut self, other: &Self) {
         self.link = self.link.or(other.link);
         if self.down.is_none() {
@@ -203,6 +212,11 @@ impl AddAssign<&Self> for InputState {
         }
         self.lost_by_driver = self.lost_by_driver.max(other.lost_by_driver);
         self.lost_by_ring += other.lost_by_ring;
+        self.rings = self.rings.or(other.rings);
+        if self.card.is_none() {
+            self.card.clone_from(&other.card);
+        }
+        self.cut_off = self.cut_off.max(other.cut_off);
     }
 }
 

@@ -252,7 +252,7 @@ const IDLE_SPANS: i64 = Class::Closing.idle_ticks() as i64;
 
 /// Octets of payload of an undecided flow that pass, by direction: more than the largest hello
 /// that a parser waits for, out of order, behind a greeting.
-const BUDGET_OCTETS: u32 = 80 * 1024;
+pub const BUDGET_OCTETS: u32 = 80 * 1024;
 
 #[expect(clippy::cast_possible_truncation, reason = "a few seconds")]
 const TICK_NANOS: i64 = TICK.as_nanos() as i64;

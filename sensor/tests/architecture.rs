@@ -83,19 +83,27 @@ const ARROWS: [(&str, &[&str]); 26] = [
         &[
             "batch",
             "capture",
+            "config",
             "decode",
             "detection",
             "export",
             "findings",
+            "flow",
             "frame",
             "host",
+            "intake",
             "inventory",
+            "log",
             "pipeline",
+            "time",
             "worker",
         ],
     ),
     ("log", &[]),
-    ("config", &["findings", "host", "intake", "log", "pipeline"]),
+    (
+        "config",
+        &["capture", "findings", "host", "intake", "log", "pipeline"],
+    ),
     (
         "cli",
         &[
@@ -190,7 +198,9 @@ fn the_pure_half_reads_no_clock_and_opens_nothing() {
 #[test]
 fn unsafe_code_stands_where_the_design_says() {
     for (_, file, text) in sources() {
-        let is_allowed = file.ends_with("prefetch.rs");
+        let is_allowed = ["prefetch.rs", "live/ethtool.rs", "live/kernel.rs"]
+            .iter()
+            .any(|it| file.ends_with(it));
         assert!(
             is_allowed || !text.contains("unsafe {"),
             "{} has unsafe code",

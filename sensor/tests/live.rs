@@ -113,7 +113,13 @@ fn on_a_silent_wire_the_canary_sings_and_leaves_no_trace() {
 #[test]
 fn without_signatures_the_canary_fails_within_fifteen_seconds() {
     let Some(wire) = Wire::new(1) else { return };
-    let sensor = wire.start(&["--no-builtin-signatures"]);
+    let empty = tempfile::tempdir().unwrap();
+    let packs = [
+        "--no-builtin-signatures",
+        "--signatures",
+        empty.path().to_str().unwrap(),
+    ];
+    let sensor = wire.start(&packs);
     let started = Instant::now();
     sensor.wait_until_ready();
     sensor.wait_for("the canary to fail", |_| {
@@ -339,7 +345,7 @@ fn hello(name: &str) -> Vec<u8> {
 #[test]
 fn an_interface_that_goes_down_or_away_is_taken_up_again() {
     let Some(wire) = Wire::new(1) else { return };
-    let sensor = wire.start(&[]);
+    let sensor = wire.start(&["--rights.keep-net-raw"]);
     sensor.wait_until_ready();
     ip(&["-n", &wire.inside, "link", "set", "mon0", "down"]);
     sensor.wait_for("the interface to be down", |page| !page.is_up("mon0"));
@@ -364,7 +370,7 @@ fn an_interface_that_goes_down_or_away_is_taken_up_again() {
 fn an_interface_that_is_down_at_the_start_is_waited_for() {
     let Some(wire) = Wire::new(1) else { return };
     ip(&["-n", &wire.inside, "link", "set", "mon0", "down"]);
-    let sensor = wire.start(&[]);
+    let sensor = wire.start(&["--rights.keep-net-raw"]);
     sensor.wait_for("an answer", |page| !page.is_up("mon0"));
     ip(&["-n", &wire.inside, "link", "set", "mon0", "up"]);
     sensor.wait_until_ready();

@@ -1,13 +1,13 @@
 //! The course of a soak: what is done every second and at every scrape.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::disk::Disk;
-use super::look::Memory;
+use super::look::{self, Memory};
 use super::slope::Slope;
 use super::{Plan, Sample, Soak};
 use crate::error::Error;
@@ -101,6 +101,7 @@ impl<'a> Course<'a> {
                 probes: [0; 2],
                 slope: None,
                 cpu: 0.0,
+                bounds: BTreeMap::new(),
                 troubles: Vec::new(),
                 violations: Vec::new(),
                 stop: None,
@@ -224,6 +225,7 @@ impl<'a> Course<'a> {
             .usage()
             .map_err(Error::network("watch", "the sensor"))?;
         self.soak.cpu = usage.cpu();
+        self.soak.bounds = look::at_bounds(&page);
         let sample = Sample {
             at: self.started.elapsed().as_secs_f64(),
             life: self.life,

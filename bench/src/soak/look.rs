@@ -77,6 +77,21 @@ impl Memory {
     }
 }
 
+/// What was turned away or given up at a bound, by row; rows at zero left out.
+pub(crate) fn at_bounds(page: &Page) -> BTreeMap<String, u64> {
+    let rows = page.0.lines().filter_map(|it| it.rsplit_once(' '));
+    rows.filter(|(row, _)| {
+        let family = row.split('{').next().unwrap_or_default();
+        BOUNDS.iter().any(|it| family.ends_with(it)) || row.contains("result=\"evicted\"")
+    })
+    .filter_map(|(row, value)| Some((row.to_owned(), value.parse().ok()?)))
+    .filter(|(_, value)| *value > 0)
+    .collect()
+}
+
+/// Ends of the names of families that count what happens at a bound.
+const BOUNDS: [&str; 3] = ["_evicted_total", "_refused_total", "_omitted_total"];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +132,17 @@ mod tests {
             assert_eq!(told.len(), 1, "{told:?}");
             assert!(told[0].starts_with(what), "{told:?}");
         }
+    }
+
+    #[test]
+    fn what_happens_at_bounds_is_shown_by_row() {
+        let text = "phonehome_flows_evicted_total{transport=\"tcp\"} 4\n\
+            phonehome_flows_evicted_total{transport=\"udp\"} 0\n\
+            phonehome_defrag_datagrams_total{result=\"evicted\"} 2\n\
+            phonehome_defrag_datagrams_total{result=\"whole\"} 9\n";
+        let bounds = at_bounds(&Page(text.to_owned()));
+        let values: Vec<u64> = bounds.into_values().collect();
+        assert_eq!(values, [2, 4]);
     }
 
     #[test]

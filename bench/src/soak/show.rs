@@ -69,6 +69,12 @@ pub(crate) fn markdown(soak: &Soak) -> String {
     }
     put_table(&table, &mut text);
     text.push('\n');
+    if soak.bounds.is_empty() {
+        text.push_str("- no table was full\n");
+    }
+    for (row, count) in &soak.bounds {
+        let _ = writeln!(text, "- at a bound: `{row}` {}", grouped(*count));
+    }
     for told in &soak.troubles {
         let _ = writeln!(text, "- at {:.0} s, {}: {}", told.at, told.what, told.came);
     }

@@ -8,9 +8,11 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use phonehome_signatures::Directives;
 
+use super::manager::Manager;
 use super::policy::Policy;
 use super::snapshot::{Input, snapshot};
 use crate::detection::{Notice, Sighting, What};
+use crate::export::protection::{Protection, Standing};
 use crate::export::{Ready, Snapshot, events};
 use crate::findings::waivers::Waivers;
 use crate::findings::{Book, Change, Limits};
@@ -24,12 +26,16 @@ pub struct Ledger {
     loaded: Follower,
     input: Input,
     book: Book,
-    home: HomeNetworks,
+    home: Arc<ArcSwap<HomeNetworks>>,
+    /// The home networks that are gone by.
+    at_home: Arc<HomeNetworks>,
     changes: Vec<Change>,
     events: Option<Events>,
     counts: Counts,
+    protections: Arc<[(Protection, Standing)]>,
     policy: Arc<Policy>,
     shared: Option<Arc<Shared>>,
+    manager: Option<Manager>,
     stop: Box<dyn Fn() -> bool>,
 }
 
@@ -39,6 +45,7 @@ pub struct Shared {
     inventory: Inventory,
     view: ArcSwap<View>,
     policy: Arc<Policy>,
+    home: Arc<ArcSwap<HomeNetworks>>,
 }
 
 /// Everything but the findings, as of the newest publication.
@@ -60,17 +67,25 @@ impl Ledger {
     #[must_use]
     pub fn new(loaded: Arc<Loaded>, home: HomeNetworks, limits: Limits, input: Input) -> Self {
         let loaded = Follower::new(loaded);
-        let book = Book::new(Arc::clone(loaded.catalogue()), home.clone(), limits);
+        let at_home = Arc::new(home);
+        let book = Book::new(
+            Arc::clone(loaded.catalogue()),
+            HomeNetworks::clone(&at_home),
+            limits,
+        );
         Self {
             loaded,
             input,
             book,
-            home,
+            home: Arc::new(ArcSwap::new(Arc::clone(&at_home))),
+            at_home,
             changes: Vec::new(),
             events: None,
             counts: Counts::default(),
+            protections: Arc::default(),
             policy: Arc::default(),
             shared: None,
+            manager: None,
             stop: Box::new(|| false),
         }
     }
@@ -89,6 +104,16 @@ impl Ledger {
         self.stop = Box::new(stop);
     }
 
+    /// Tells a service manager how it goes.
+    pub fn tell_manager(&mut self, manager: Option<Manager>) {
+        self.manager = manager;
+    }
+
+    /// Shows how the process is kept from doing harm.
+    pub fn show_protections(&mut self, protections: Vec<(Protection, Standing)>) {
+        self.protections = protections.into();
+    }
+
     /// What other threads can look at while the ledger is written.
     pub fn share(&mut self) -> Arc<Shared> {
         let view = ArcSwap::from_pointee(self.view());
@@ -96,6 +121,7 @@ impl Ledger {
             inventory: Inventory::default(),
             view,
             policy: Arc::clone(&self.policy),
+            home: Arc::clone(&self.home),
         });
         self.shared = Some(Arc::clone(&shared));
         shared
@@ -147,18 +173,37 @@ impl Ledger {
     }
 
     fn without_findings(&self) -> Snapshot {
-        snapshot(
-            self.loaded.catalogue(),
-            &self.input,
-            &self.counts,
-            &self.book,
+        Snapshot {
+            protections: Arc::clone(&self.protections),
+            ..snapshot(
+                self.loaded.catalogue(),
+                &self.input,
+                &self.counts,
+                &self.book,
+            )
+        }
+    }
+
+    /// How it goes, in a line.
+    fn status(&self) -> String {
+        let view = self.snapshot();
+        let state = match &view.ready {
+            Ready::Yes => "at work".to_owned(),
+            Ready::No(why) => format!("not ready: {why}"),
+        };
+        let received: u64 = view.captures.iter().map(|it| it.received_frames).sum();
+        let dropped: u64 = view.captures.iter().flat_map(|it| it.dropped_frames).sum();
+        format!(
+            "{state}; {} of {} hosts flagged; {received} frames received, {dropped} dropped",
+            view.flagged_hosts(),
+            view.hosts_seen
         )
     }
 
     /// Writes an event for a sighting of a home host.
     fn tell_sighting(&mut self, sighting: &Sighting) {
         if let Some(events) = &mut self.events
-            && self.home.contains(sighting.observation.client().address)
+            && self.at_home.contains(sighting.observation.client().address)
         {
             let started = sighting.observation.at;
             let catalogue = self.loaded.catalogue();
@@ -179,8 +224,13 @@ impl Ledger {
         }
     }
 
-    /// Takes up a catalogue that has replaced the one in use.
+    /// Takes up what has replaced the catalogue or the home networks in use.
     fn renew(&mut self) {
+        let home = self.home.load();
+        if !Arc::ptr_eq(&home, &self.at_home) {
+            self.at_home = Arc::clone(&home);
+            self.book.set_home(HomeNetworks::clone(&home));
+        }
         if let Some(successor) = self.loaded.changed() {
             self.book.set_catalogue(Arc::clone(successor));
         }
@@ -222,6 +272,13 @@ impl pipeline::Ledger for Ledger {
         self.renew();
         self.counts = counts.clone();
         self.publish();
+        if let Some(mut manager) = self.manager.take() {
+            if (self.stop)() {
+                manager.stopping();
+            }
+            manager.hear(counts, Instant::now(), || self.status());
+            self.manager = Some(manager);
+        }
     }
 
     fn is_finding(&mut self, told: &[Told]) -> bool {
@@ -255,6 +312,11 @@ impl Shared {
             snapshot.ready = Ready::No(CANARY_FAILS.to_owned());
         }
         snapshot
+    }
+
+    /// Takes other networks to be the monitored ones, from the next notice on.
+    pub fn set_home(&self, home: HomeNetworks) {
+        self.home.store(Arc::new(home));
     }
 
     /// Puts directives in force, instead of those that were; the next snapshot goes by them.

@@ -1,16 +1,21 @@
 //! What stands for network interfaces in a build that cannot listen on them.
 
+use crate::capture::settings::Settings;
+use crate::export::Looking;
 use crate::frame::Run;
 use crate::pipeline::{Next, Source};
 
 /// Interfaces that are listened on; there are none in this build.
+#[derive(Debug)]
 pub enum LiveSource {}
 
-/// How interfaces are listened on, elsewhere.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Settings {
-    /// Octets of the ring of each interface in the kernel.
-    pub ring_octets: u64,
+/// Interfaces that have been opened; there are none in this build.
+#[derive(Debug)]
+pub struct Listening {
+    /// One for each capturing thread.
+    pub sources: Vec<LiveSource>,
+    /// What is left out by choice, for display.
+    pub looking: Looking,
 }
 
 /// Why interfaces cannot be listened on.
@@ -18,14 +23,35 @@ pub struct Settings {
 #[error("this build reads capture files only: it was made without the feature \"capture\"")]
 pub struct NoCapture;
 
+impl NoCapture {
+    /// Whether the command line is to blame.
+    #[must_use]
+    pub const fn is_usage(&self) -> bool {
+        false
+    }
+}
+
 impl LiveSource {
     /// Says that this build cannot.
     ///
     /// # Errors
     ///
     /// Always.
-    pub const fn open(_interfaces: &[String], _settings: Settings) -> Result<Self, NoCapture> {
+    pub const fn open(
+        _interfaces: &[String],
+        _settings: &Settings,
+        _workers: usize,
+    ) -> Result<Listening, NoCapture> {
         Err(NoCapture)
+    }
+
+    /// Never called: there is none.
+    ///
+    /// # Errors
+    ///
+    /// Never.
+    pub const fn finish(self) -> Result<(), NoCapture> {
+        match self {}
     }
 }
 

@@ -7,7 +7,7 @@ use phonehome_signatures::Catalogue;
 
 use crate::decode::{Closed, DecodeCounts, Defragmented, Encapsulation};
 use crate::export::{
-    self, Canary, Capture, Decode, Mode, Pipeline, Ready, Room, Sightings, Snapshot,
+    self, Canary, Capture, Decode, Looking, Mode, Pipeline, Ready, Room, Sightings, Snapshot,
 };
 use crate::findings::Book;
 use crate::frame::LinkType;
@@ -23,6 +23,8 @@ pub struct Input {
     pub names: Vec<String>,
     /// Sizes of the pipeline.
     pub sizes: Sizes,
+    /// What is left out by choice.
+    pub looking: Looking,
 }
 
 impl Input {
@@ -42,16 +44,18 @@ impl Input {
             mode: Mode::File,
             names: vec![name],
             sizes,
+            looking: Looking::default(),
         }
     }
 
     /// Interfaces as input.
     #[must_use]
-    pub fn interfaces(names: &[String], sizes: Sizes) -> Self {
+    pub fn interfaces(names: &[String], sizes: Sizes, looking: Looking) -> Self {
         Self {
             mode: Mode::Live,
             names: names.to_vec(),
             sizes,
+            looking,
         }
     }
 }
@@ -68,6 +72,7 @@ pub(super) fn snapshot(
         catalogue: Arc::clone(catalogue),
         ready: ready(input, counts),
         captures: captures(input, counts),
+        looking: input.looking.clone(),
         pipeline: pipeline(input, counts),
         canary: counts.canary.as_ref().map(canary),
         decode: decode(&counts.decode, counts.defrag_octets),
@@ -87,10 +92,29 @@ pub(super) fn snapshot(
             .collect(),
         directives: Arc::default(),
         waivers: Arc::default(),
+        own: None,
         hosts_seen: book.alive() as u64,
         room: room(counts, book),
         resolved_addresses: book.resolved().len() as u64,
         resolved_evicted: book.resolved().evicted(),
+        protections: Arc::default(),
+    }
+}
+
+/// What is kept, and what there was no room for.
+fn room(counts: &Counts, book: &Book) -> Room {
+    let left_out = book.counts();
+    Room {
+        flow_limit: counts.flow_limit,
+        buffered_bytes: counts.unfinished_octets,
+        findings_evicted: left_out.findings_evicted,
+        refused: [
+            left_out.hosts_refused,
+            left_out.findings_refused,
+            left_out.names_over,
+            left_out.signatures_over,
+            counts.visibility.questions_refused,
+        ],
     }
 }
 
@@ -164,6 +188,9 @@ fn interface(name: &str, counts: &InputCounts, finished: bool) -> Capture {
         worker_frames: counts.worked,
         dropped_frames: [state.lost_by_driver, state.lost_by_ring, counts.dropped],
         truncated_frames: counts.truncated,
+        cut_off: state.cut_off,
+        rings: state.rings,
+        card: state.card.clone(),
         first_frame: counts.first,
         last_frame: counts.last,
     }
@@ -182,6 +209,9 @@ fn file(name: &str, counts: &Counts) -> Capture {
         worker_frames: counts.worked(),
         dropped_frames: [0; 3],
         truncated_frames: intake.truncated,
+        cut_off: None,
+        rings: None,
+        card: None,
         first_frame: intake.first,
         last_frame: intake.last,
     }

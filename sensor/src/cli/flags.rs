@@ -1,6 +1,6 @@
 //! The flags of `phonehome run`, made from the table of keys.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
 
@@ -15,6 +15,11 @@ pub(super) struct Flags {
 }
 
 impl Flags {
+    /// The file, if there is one.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
     /// All layers; the environment is that of the process.
     pub(super) fn layers(&self) -> Layers {
         Layers {

@@ -1,24 +1,29 @@
 //! `phonehome run`: the sensor, with its web server.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 
 use clap::Args;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::flags::Flags;
-use super::{Ended, FAILED, Failure, with_cause};
-use crate::app::ledger::Ledger;
-use crate::app::live::{LiveSource, Settings};
+use super::{Ended, FAILED, Failure, rights, with_cause};
+use crate::app::ledger::{Ledger, Shared};
+use crate::app::live::{Listening, LiveSource};
+use crate::app::manager::Manager;
+use crate::app::reload::Reloader;
 use crate::app::snapshot::Input;
 use crate::app::{self, Reading, Threads};
 use crate::config::{Config, Frames, Shown};
-use crate::export::http::{self, HttpError, ShowHosts};
-use crate::export::metrics;
-use crate::log::Log;
+use crate::export::http::{self, HttpError, Listeners, Server, ShowHosts};
+use crate::export::{Own, Snapshot, metrics};
+use crate::log::{Dial, Log};
 use crate::pipeline::{Loaded, Sizes};
 use crate::worker::Report;
 
@@ -31,25 +36,21 @@ pub(super) struct Options {
 }
 
 pub(super) fn main(options: &Options) -> Ended {
-    let effective = options.flags.load()?;
+    let layers = options.flags.layers();
+    let effective = layers.load().map_err(Failure::usage)?;
     let config = &effective.config;
     let frames = config.frames().ok_or_else(|| Failure::usage(NO_FRAMES))?;
     let mut log = Log::start(config.log_level, config.log_format);
-    for warning in &effective.warnings {
-        tracing::warn!("{warning}");
-    }
     let catalogue = config.catalogue();
     let catalogue = catalogue.map_err(|it| Failure::usage(with_cause(&it)))?;
     let duties = config.duties(&catalogue);
     let duties = duties.map_err(|it| Failure::usage(with_cause(&it)))?;
-    for note in &duties.notes {
-        tracing::warn!("{note}");
+    for warning in effective.warnings.iter().chain(&duties.notes) {
+        tracing::warn!("{warning}");
     }
-    let loaded = Arc::new(Loaded::new(catalogue));
+    let loaded = Arc::new(Loaded::new(Arc::new(catalogue)));
     let feed = Feed::open(frames, config)?;
-    log.write().map_err(Failure::failed)?;
     let stop = Arc::new(AtomicBool::new(false));
-    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(Failure::failed)?;
     let mut ledger = Ledger::new(
         Arc::clone(&loaded),
         config.home(),
@@ -60,10 +61,111 @@ pub(super) fn main(options: &Options) -> Ended {
     ledger.set_waivers(duties.waivers);
     let asked = Arc::clone(&stop);
     ledger.stop_when(move || asked.load(Ordering::Relaxed));
-    let shared = ledger.share();
-    let state = move || Arc::new(shared.snapshot());
+    let signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(Failure::failed)?;
     let listeners = http::bind(web(config)).map_err(refused)?;
-    let server = listeners.serve(Arc::new(state)).map_err(refused)?;
+    let mut metrics_file = config.metrics.as_deref().map(create).transpose()?;
+    match Manager::connect() {
+        Ok(manager) => ledger.tell_manager(manager),
+        Err(error) => tracing::warn!("cannot reach the service manager: {error}"),
+    }
+    let signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(Failure::failed)?;
+    // All is open, and no other thread is there yet: rights pass to threads that start later.
+    let given = rights::give_up(config, options.flags.file(), listeners.files())?;
+    ledger.show_protections(given.standings.clone());
+    log.write().map_err(Failure::failed)?;
+    let shared = ledger.share();
+    let sensor = Arc::new(Sensor {
+        shared: Arc::clone(&shared),
+        dial: log.dial(),
+        reloader: Reloader::new(
+            layers,
+            config.clone(),
+            Arc::clone(&loaded),
+            shared,
+            log.dial(),
+        ),
+    });
+    let handle = signals.handle();
+    let waiter = heed(signals, Arc::clone(&sensor), stop).map_err(Failure::failed)?;
+    let server = serve(listeners, config, &sensor).map_err(refused)?;
+    let code = feed.run(&loaded, &mut ledger)?;
+    if config.exit_when_done {
+        handle.close();
+    }
+    // The thread ends at the first signal to stop, or when the handle is closed.
+    let _ = waiter.join();
+    server.stop();
+    if let (Some(path), Some(file)) = (&config.metrics, &mut metrics_file) {
+        let text = metrics::text(&sensor.told(ledger.snapshot()));
+        file.write_all(text.as_bytes())
+            .map_err(|it| cannot_write(path, &it))?;
+    }
+    Ok(if config.exit_when_done {
+        code
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// Makes the file while there is a right to.
+fn create(path: &Path) -> Result<File, Failure> {
+    File::create(path).map_err(|it| cannot_write(path, &it))
+}
+
+fn cannot_write(path: &Path, why: &io::Error) -> Failure {
+    Failure::failed(format!("cannot write {}: {why}", path.display()))
+}
+
+/// What others can ask of the running sensor.
+struct Sensor {
+    shared: Arc<Shared>,
+    dial: Dial,
+    reloader: Reloader,
+}
+
+impl Sensor {
+    fn snapshot(&self) -> Snapshot {
+        self.told(self.shared.snapshot())
+    }
+
+    /// The same snapshot, with what the running sensor has to tell of itself.
+    fn told(&self, snapshot: Snapshot) -> Snapshot {
+        Snapshot {
+            own: Some(Own {
+                reload: self.reloader.newest(),
+                log_lines_lost: self.dial.lost(),
+            }),
+            ..snapshot
+        }
+    }
+}
+
+/// Starts the thread that heeds signals: one reloads, the others stop the sensor and the thread.
+fn heed(
+    mut signals: Signals,
+    sensor: Arc<Sensor>,
+    stop: Arc<AtomicBool>,
+) -> io::Result<JoinHandle<()>> {
+    let thread = std::thread::Builder::new().name("signals".to_owned());
+    thread.spawn(move || {
+        for signal in signals.forever() {
+            if signal != SIGHUP {
+                stop.store(true, Ordering::Relaxed);
+                return;
+            }
+            // It tells in the log how it went.
+            let _ = sensor.reloader.reload();
+        }
+    })
+}
+
+/// Starts the web server, and says where it is.
+fn serve(listeners: Listeners, config: &Config, sensor: &Arc<Sensor>) -> Result<Server, HttpError> {
+    let asked = Arc::clone(sensor);
+    let reload: http::Reload = Arc::new(move || asked.reloader.reload());
+    let asked = Arc::clone(sensor);
+    let state = Arc::new(move || Arc::new(asked.snapshot()));
+    let server = listeners.serve(state, config.enable_lifecycle.then_some(reload))?;
     for address in server.local_addresses() {
         let (scheme, path) = (server.scheme(), &config.metrics_path);
         tracing::info!("serving on {scheme}://{address}/, metrics on {scheme}://{address}{path}");
@@ -71,33 +173,7 @@ pub(super) fn main(options: &Options) -> Ended {
     for warning in server.warnings() {
         tracing::warn!("{warning}");
     }
-    let signalled = Arc::clone(&stop);
-    let handle = signals.handle();
-    let waiter = std::thread::Builder::new()
-        .name("signals".to_owned())
-        .spawn(move || {
-            if signals.forever().next().is_some() {
-                signalled.store(true, Ordering::Relaxed);
-            }
-        })
-        .map_err(Failure::failed)?;
-    let code = feed.run(&loaded, &mut ledger)?;
-    if config.exit_when_done {
-        handle.close();
-    }
-    // The thread ends at the first signal, or when the handle is closed.
-    let _ = waiter.join();
-    server.stop();
-    if let Some(path) = &config.metrics {
-        let text = metrics::text(&ledger.snapshot());
-        let written = std::fs::File::create(path).and_then(|mut it| it.write_all(text.as_bytes()));
-        written.map_err(|it| Failure::failed(format!("cannot write {}: {it}", path.display())))?;
-    }
-    Ok(if config.exit_when_done {
-        code
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(server)
 }
 
 /// What the web server is to do.
@@ -129,7 +205,7 @@ enum Feed<'a> {
     Files(Reading<'a>),
     Interfaces {
         names: &'a [String],
-        source: LiveSource,
+        listening: Listening,
         sizes: Sizes,
     },
 }
@@ -147,13 +223,17 @@ impl<'a> Feed<'a> {
                 progress: false,
             })),
             Frames::Interfaces(names) => {
-                let source = LiveSource::open(names, settings(config)).map_err(Failure::caused)?;
+                let listening = LiveSource::open(names, &config.capture(), config.workers);
+                let listening = listening.map_err(|it| match it.is_usage() {
+                    true => Failure::usage(it),
+                    false => Failure::caused(it),
+                })?;
                 for name in names {
                     tracing::info!("listening on {name}");
                 }
                 Ok(Self::Interfaces {
                     names,
-                    source,
+                    listening,
                     sizes,
                 })
             }
@@ -164,7 +244,11 @@ impl<'a> Feed<'a> {
     fn input(&self) -> Input {
         match self {
             Self::Files(reading) => Input::files(reading.files, reading.sizes),
-            Self::Interfaces { names, sizes, .. } => Input::interfaces(names, *sizes),
+            Self::Interfaces {
+                names,
+                listening,
+                sizes,
+            } => Input::interfaces(names, *sizes, listening.looking.clone()),
         }
     }
 
@@ -183,19 +267,14 @@ impl<'a> Feed<'a> {
                     ExitCode::from(FAILED)
                 })
             }
-            Self::Interfaces { source, sizes, .. } => {
-                app::watch(vec![source], loaded, sizes, ledger).map_err(Failure::failed)?;
+            Self::Interfaces {
+                listening, sizes, ..
+            } => {
+                app::watch(listening.sources, loaded, sizes, ledger).map_err(Failure::failed)?;
                 tracing::info!("stopped; all that was captured is settled");
                 Ok(ExitCode::SUCCESS)
             }
         }
-    }
-}
-
-/// How interfaces are listened on.
-const fn settings(config: &Config) -> Settings {
-    Settings {
-        ring_octets: config.ring.0,
     }
 }
 

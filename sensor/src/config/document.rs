@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::layers::Effective;
 use super::wrong::Origin;
-use super::{Config, KEYS, Key};
+use super::{Change, Config, KEYS, Key};
 
 /// The sample file: every key with its sentence, its range and its default.
 #[must_use]
@@ -13,9 +13,14 @@ pub fn sample() -> String {
     let config = Config::default();
     keys(&mut text, |text, key| {
         let mut about = key.sentence();
-        let limits = key.limits();
-        if !limits.is_empty() {
-            let _ = write!(about, " [{limits}]");
+        let limits = Some(key.limits()).filter(|it| !it.is_empty());
+        let change = match key.change {
+            Change::AtStart => None,
+            Change::OnReload => Some("reload".to_owned()),
+        };
+        let notes: Vec<String> = limits.into_iter().chain(change).collect();
+        if !notes.is_empty() {
+            let _ = write!(about, " [{}]", notes.join("; "));
         }
         text.push('\n');
         comment(text, &about);
@@ -86,6 +91,8 @@ const HEAD: &str = "\
 # A key goes by one name: limits.hosts in this file is --limits.hosts on the command line and
 # PHONEHOME_LIMITS_HOSTS in the environment. A flag goes before the environment, that before this
 # file, and the file before the default. Paths are relative to the folder of this file.
+#
+# What says [reload] is read again on SIGHUP; the rest takes effect at the next start.
 #
 # phonehome config check FILE says what is wrong in a file; phonehome config print, what is in effect.
 ";

@@ -29,6 +29,8 @@ pub struct Key {
 pub enum Change {
     /// At the next start.
     AtStart,
+    /// With the next reload.
+    OnReload,
 }
 
 impl Key {

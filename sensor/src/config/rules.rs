@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::layers::Effective;
+use super::value::Value;
 use super::wrong::{Wrong, shown};
 use super::{Config, Key};
 
@@ -34,6 +35,7 @@ impl Config {
 pub(super) fn settle(loaded: &mut Effective, wrongs: &mut Vec<Wrong>) {
     settle_input(loaded, wrongs);
     validate_interfaces(loaded, wrongs);
+    validate_rings(loaded, wrongs);
     validate_end(loaded, wrongs);
     validate_signatures(loaded, wrongs);
     validate_addresses(loaded, wrongs);
@@ -87,6 +89,18 @@ fn validate_interfaces(loaded: &Effective, wrongs: &mut Vec<Wrong>) {
     }
 }
 
+fn validate_rings(loaded: &Effective, wrongs: &mut Vec<Wrong>) {
+    let settings = loaded.config.capture();
+    if settings.ring_octets_of_thread() < LEAST_RING {
+        let message = format!(
+            "capture.ring = \"{}\": each of the {} threads of capture.threads needs 1MiB",
+            loaded.config.ring.text(),
+            settings.threads
+        );
+        wrongs.push(wrong(loaded, "capture.ring", message));
+    }
+}
+
 fn validate_end(loaded: &Effective, wrongs: &mut Vec<Wrong>) {
     if loaded.config.exit_when_done && loaded.config.replay.is_empty() {
         let message = "exit-when-done = true: only a replay ends; give replay, or leave this out";
@@ -120,6 +134,9 @@ fn wrong(loaded: &Effective, key: &'static str, message: String) -> Wrong {
         message,
     }
 }
+
+/// Octets of a thread's ring at least: some blocks, each of 256 KiB.
+const LEAST_RING: u32 = 1 << 20;
 
 /// Octets of the name of an interface at most (`IFNAMSIZ` of Linux, less its final zero).
 const MAX_INTERFACE_NAME: usize = 15;

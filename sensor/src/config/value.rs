@@ -5,7 +5,7 @@ use std::path::Path;
 
 mod types;
 
-pub use types::{Octets, Shown};
+pub use types::{Octets, Shown, Wanted};
 
 /// A value as it was given.
 #[derive(Clone, Debug)]

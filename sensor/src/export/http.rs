@@ -2,7 +2,7 @@
 //!
 //! It has an event loop of its own in a thread named `http`, makes large answers and checks passwords
 //! in a few threads beside it, and answers from snapshots, so nothing that a client does reaches the
-//! pipeline. It reads: GET and HEAD, nothing else. Clients are bounded in number, in how fast they
+//! pipeline. It reads: GET and HEAD, and nothing else but POST to reload settings, if that is allowed. Clients are bounded in number, in how fast they
 //! may ask, in the time and size of a request, and in how long an answer may take and how much may
 //! wait to be sent: see [`Limits`].
 //!
@@ -137,19 +137,32 @@ pub struct Listeners {
 }
 
 impl Listeners {
+    /// Files that are read again while the server runs.
+    #[must_use]
+    pub fn files(&self) -> &[PathBuf] {
+        self.keeper.files()
+    }
+
     /// Starts the thread that serves them.
     ///
     /// `state` gives the snapshot to answer from. It is called in a thread where it may take its
     /// time, a few times a second at most.
     ///
+    /// `reload` is called when a request asks for a reload; without it such requests are refused.
+    ///
     /// # Errors
     ///
     /// [`HttpError`] if the thread cannot be started.
-    pub fn serve(self, state: State) -> Result<Server, HttpError> {
-        self.serve_within(state, LIMITS)
+    pub fn serve(self, state: State, reload: Option<Reload>) -> Result<Server, HttpError> {
+        self.serve_within(state, reload, LIMITS)
     }
 
-    fn serve_within(self, state: State, limits: Limits) -> Result<Server, HttpError> {
+    fn serve_within(
+        self,
+        state: State,
+        reload: Option<Reload>,
+        limits: Limits,
+    ) -> Result<Server, HttpError> {
         let is_local = self.bound.iter().all(|it| it.ip().is_loopback());
         let config = self.keeper.current();
         let scheme = if config.tls.is_some() {
@@ -160,6 +173,7 @@ impl Listeners {
         let warnings = warnings(&config, is_local, self.show_hosts);
         let site = Site::new(site::Setup {
             state,
+            reload,
             keeper: self.keeper,
             limits,
             is_local,
@@ -184,6 +198,9 @@ impl Listeners {
 
 /// What gives the snapshot to answer from.
 pub type State = Arc<dyn Fn() -> Arc<Snapshot> + Send + Sync>;
+
+/// What reloads settings; on failure it gives all that is wrong.
+pub type Reload = Arc<dyn Fn() -> Result<(), Vec<String>> + Send + Sync>;
 
 /// A running web server. Dropping it stops it as well, without waiting for its thread.
 #[derive(Debug)]

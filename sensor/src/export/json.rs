@@ -18,9 +18,11 @@ use crate::visibility::{MessageResult, Protocol, Unnamed, Visibility};
 
 mod directives;
 mod observation;
+mod status;
 
 pub use directives::directives;
 pub use observation::write_observation;
+pub use status::status;
 
 /// The document of `phonehome read --json`.
 ///
@@ -157,6 +159,12 @@ struct Input<'a> {
     frames: u64,
     octets: u64,
     sources: Vec<CaptureRow<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filter: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    filter_leaves_out: &'a [&'static str],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    caveats: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -168,6 +176,8 @@ struct CaptureRow<'a> {
     octets: u64,
     truncated: u64,
     dropped: Map<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cut_off: Option<Map<u64>>,
 }
 
 #[derive(Serialize)]
@@ -294,8 +304,12 @@ fn input(snapshot: &Snapshot) -> Input<'_> {
                 octets: it.received_bytes,
                 truncated: it.truncated_frames,
                 dropped: counts(STAGES, &it.dropped_frames),
+                cut_off: it.cut_off.map(|it| counts(["frames", "octets"], &it)),
             })
             .collect(),
+        filter: snapshot.looking.filter.as_deref(),
+        filter_leaves_out: &snapshot.looking.left_out,
+        caveats: snapshot.looking.caveats(&snapshot.captures),
     }
 }
 

@@ -16,6 +16,7 @@ use prometheus::process_collector::ProcessCollector;
 use self::page::{Page, encode, float};
 use super::directives::State;
 use super::json::{ECH, QUIC_VERSIONS};
+use super::protection::Protection;
 use super::{
     CHANGES, DATAGRAMS, DECODE_REASONS, LAYERS, PACKETS, REFUSED, SKIPPED, STAGES, Snapshot,
     UNWRAPPED, VERSION, day_start, link_word, verdict_word,
@@ -29,6 +30,8 @@ use crate::visibility::{MessageResult, Protocol, Unnamed};
 
 mod directives;
 pub mod hosts;
+mod live;
+mod own;
 mod page;
 pub mod web;
 
@@ -44,7 +47,9 @@ pub fn text(snapshot: &Snapshot) -> String {
         ["version", "revision", "rustc"],
         [([VERSION, REVISION, RUSTC], 1.0)],
     );
+    protections(&mut page, snapshot);
     capture(&mut page, snapshot);
+    live::capture(&mut page, snapshot);
     pipeline(&mut page, snapshot);
     canary(&mut page, snapshot);
     decode(&mut page, snapshot);
@@ -55,6 +60,7 @@ pub fn text(snapshot: &Snapshot) -> String {
     directives::directives(&mut page, snapshot);
     room(&mut page, snapshot);
     signatures(&mut page, snapshot);
+    own::own(&mut page, snapshot);
     page.into_text()
 }
 
@@ -63,6 +69,22 @@ pub fn text(snapshot: &Snapshot) -> String {
 #[must_use]
 pub fn process() -> String {
     encode(&ProcessCollector::for_self().collect())
+}
+
+fn protections(page: &mut Page, snapshot: &Snapshot) {
+    page.gauge(
+        "phonehome_protection",
+        "Whether a protection against a taken-over process is in force.",
+        ["kind"],
+        Protection::ALL
+            .into_iter()
+            .map(|kind| ([kind.as_str()], float(in_force(snapshot, kind)))),
+    );
+}
+
+fn in_force(snapshot: &Snapshot, kind: Protection) -> u64 {
+    let mut all = snapshot.protections.iter();
+    u64::from(all.any(|(it, standing)| *it == kind && standing.is_in_force()))
 }
 
 fn capture(page: &mut Page, snapshot: &Snapshot) {

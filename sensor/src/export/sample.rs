@@ -7,15 +7,33 @@ use std::time::Duration;
 
 use phonehome_signatures::{Catalogue, Category, Directives, VendorId, Waiver};
 
-use super::{Canary, Capture, Decode, Mode, Pipeline, Ready, Room, Sightings, Snapshot, Worker};
+use super::protection::{Protection, Standing};
+use super::{
+    Canary, Capture, Decode, Looking, Mode, Own, Pipeline, Ready, Reload, Room, Sightings,
+    Snapshot, Worker,
+};
 use crate::detection::Reach;
 use crate::findings::waivers::Waivers;
 use crate::findings::{Finding, Verdict};
-use crate::frame::LinkType;
+use crate::frame::{Card, LinkType};
 use crate::host::Address;
 use crate::names::{Endpoint, Name, Observation, Source, Transport};
 use crate::time::Timestamp;
 use crate::visibility::{MessageResult, Protocol, Unnamed, Visibility};
+
+/// A running sensor whose newest reload succeeded.
+pub(super) fn own() -> Own {
+    let at = Timestamp::from_secs_nanos(1_506_931_200, 0);
+    Own {
+        reload: Arc::new(Reload {
+            at,
+            succeeded_at: at,
+            errors: Vec::new(),
+            waiting: Vec::new(),
+        }),
+        log_lines_lost: 3,
+    }
+}
 
 /// Two vendors with two signatures each.
 pub(super) fn catalogue() -> Arc<Catalogue> {
@@ -43,6 +61,20 @@ pub(super) fn snapshot() -> Snapshot {
         worker_frames: 34_119,
         dropped_frames: [0, 3, 1],
         truncated_frames: 12,
+        cut_off: Some([700, 980_000]),
+        rings: Some([41, 1, 3]),
+        card: Some(Card {
+            offloads: [
+                Some(true),
+                Some(false),
+                None,
+                Some(true),
+                Some(true),
+                Some(true),
+            ],
+            ring: Some((256, 4_096)),
+            mtu: Some(1_500),
+        }),
         first_frame: Some(at(0)),
         last_frame: Some(at(7_325)),
     }];
@@ -112,6 +144,12 @@ pub(super) fn snapshot() -> Snapshot {
         refused: [1, 0, 5, 0, 3],
     };
     snapshot.resolved_addresses = 77;
+    snapshot.protections = Protection::ALL
+        .map(|it| match it {
+            Protection::LandlockNetwork => (it, Standing::Unavailable("old kernel".to_owned())),
+            it => (it, Standing::InForce),
+        })
+        .into();
     snapshot
 }
 
@@ -120,6 +158,7 @@ pub(super) fn empty() -> Snapshot {
     Snapshot {
         catalogue: catalogue(),
         ready: Ready::Yes,
+        looking: Looking::default(),
         captures: Vec::new(),
         pipeline: Pipeline::default(),
         canary: Some(canary()),
@@ -130,10 +169,12 @@ pub(super) fn empty() -> Snapshot {
         changes: BTreeMap::new(),
         directives: directives(),
         waivers: waivers(),
+        own: Some(own()),
         hosts_seen: 0,
         room: Room::default(),
         resolved_addresses: 0,
         resolved_evicted: 0,
+        protections: Arc::default(),
     }
 }
 

@@ -118,6 +118,8 @@ impl std::error::Error for WebConfigError {}
 #[derive(Debug)]
 pub(super) struct Keeper {
     path: Option<PathBuf>,
+    /// What was read at the start.
+    files: Vec<PathBuf>,
     current: ArcSwap<WebConfig>,
     last: Mutex<Last>,
 }
@@ -143,21 +145,27 @@ pub(super) enum Look {
 impl Keeper {
     /// Loads the file; without one, everything is as [`WebConfig::default`].
     pub(super) fn open(path: Option<PathBuf>) -> Result<Self, WebConfigError> {
-        let (config, digest) = match &path {
+        let (config, digest, files) = match &path {
             Some(path) => {
                 let gathered = Gathered::read(path);
-                (gathered.config?, gathered.digest)
+                (gathered.config?, gathered.digest, gathered.files)
             }
-            None => (WebConfig::default(), [0; 32]),
+            None => (WebConfig::default(), [0; 32], Vec::new()),
         };
         Ok(Self {
             path,
+            files,
             current: ArcSwap::from_pointee(config),
             last: Mutex::new(Last {
                 at: Instant::now(),
                 digest,
             }),
         })
+    }
+
+    /// The web file and all that it names, as they were at the start; they are read again.
+    pub(super) fn files(&self) -> &[PathBuf] {
+        &self.files
     }
 
     /// What holds.

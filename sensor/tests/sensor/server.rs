@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,15 +13,26 @@ use super::PATIENCE;
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
+    /// Its standard input, if it is fed.
+    input: Option<ChildStdin>,
     /// The lines of its standard error.
     lines: mpsc::Receiver<String>,
 }
 
 impl Server {
-    /// Starts a program.
-    pub(crate) fn start(mut command: Command) -> Self {
+    /// Starts a program with an empty standard input.
+    pub(crate) fn start(command: Command) -> Self {
+        Self::start_with(command, Stdio::null())
+    }
+
+    /// Starts a program whose standard input is fed.
+    pub(crate) fn start_fed(command: Command) -> Self {
+        Self::start_with(command, Stdio::piped())
+    }
+
+    fn start_with(mut command: Command, input: Stdio) -> Self {
         let mut child = command
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -34,7 +45,23 @@ impl Server {
                 let _: Result<(), _> = sender.send(line);
             }
         });
-        Self { child, lines }
+        Self {
+            input: child.stdin.take(),
+            child,
+            lines,
+        }
+    }
+
+    /// Feeds octets to its standard input.
+    #[track_caller]
+    pub(crate) fn feed(&mut self, octets: &[u8]) {
+        let input = self.input.as_mut().expect("an input that is fed");
+        input.write_all(octets).expect("a program that reads");
+    }
+
+    /// Ends its standard input.
+    pub(crate) fn close(&mut self) {
+        self.input = None;
     }
 
     /// The next line on standard error that holds `what`.
@@ -64,7 +91,7 @@ impl Server {
             * 1_024
     }
 
-    /// Sends a signal, `TERM` or `INT`.
+    /// Sends a signal, such as `TERM` or `HUP`.
     pub(crate) fn signal(&self, signal: &str) {
         let kill = format!("kill -{signal} {}", self.child.id());
         let status = Command::new("sh").args(["-c", &kill]).status();

@@ -251,7 +251,7 @@ mod tests {
         for (id, name) in signatures {
             // Every other one is limited to a port, so that two may share a name.
             let (port, number) = if id % 2 == 0 {
-                ("ports = [\"443\"]\n", id / 2)
+                ("ports = [\"tcp/443\"]\n", id / 2)
             } else {
                 ("", id / 2)
             };

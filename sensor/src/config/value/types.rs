@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::{Kind, Plural, Value};
+use crate::capture::settings::Prefilter;
 use crate::log::{Format, Level};
 
 /// A size in octets of memory, written with a unit: `64MiB`.
@@ -99,6 +100,19 @@ impl Value for bool {
 
     fn switch(&self) -> Option<bool> {
         Some(*self)
+    }
+}
+
+impl Value for Prefilter {
+    const KIND: Kind = Kind::Text;
+    const NOUN: &'static str = "one of \"off\", \"flow\" and \"flow-required\"";
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == text)
+    }
+
+    fn text(&self) -> String {
+        self.as_str().to_owned()
     }
 }
 
@@ -217,6 +231,40 @@ impl Value for Shown {
             Self::Auto => "auto",
             Self::Always => "always",
             Self::Never => "never",
+        };
+        word.to_owned()
+    }
+}
+
+/// Whether a protection is wanted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Wanted {
+    /// Where the system has it.
+    Auto,
+    /// Without it, do not start.
+    Require,
+    /// Not at all.
+    Off,
+}
+
+impl Value for Wanted {
+    const KIND: Kind = Kind::Text;
+    const NOUN: &'static str = "\"auto\", \"require\" or \"off\"";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "auto" => Some(Self::Auto),
+            "require" => Some(Self::Require),
+            "off" => Some(Self::Off),
+            _ => None,
+        }
+    }
+
+    fn text(&self) -> String {
+        let word = match self {
+            Self::Auto => "auto",
+            Self::Require => "require",
+            Self::Off => "off",
         };
         word.to_owned()
     }

@@ -170,6 +170,7 @@ pub(super) fn html(
         most: MANY,
         browsing: browsing(snapshot, &others),
         directives: duties(snapshot),
+        caveats: snapshot.looking.caveats(&snapshot.captures),
         connections: connections(snapshot),
         unnamed: unnamed(snapshot),
         unseen: lines(snapshot),
@@ -204,6 +205,7 @@ struct Page {
     most: usize,
     browsing: Vec<String>,
     directives: Vec<String>,
+    caveats: Vec<String>,
     connections: String,
     unnamed: Vec<UnnamedRow>,
     unseen: [(&'static str, String); 6],
@@ -560,6 +562,7 @@ fn links(metrics_path: &str, shows_hosts: bool) -> Vec<(String, &'static str)> {
             "what counts under which directive, as JSON",
         ),
         ("/api/v1/signatures", "what is looked for, as JSON"),
+        ("/api/v1/status", "how the sensor is, as JSON"),
         ("/-/healthy", "whether the process runs"),
         ("/-/ready", "whether captures are open and packs loaded"),
     ];

@@ -14,11 +14,13 @@ pub(super) enum Route {
     Visibility,
     Directives,
     Signatures,
+    Status,
+    Reload,
     Unknown,
 }
 
 impl Route {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Page,
         Self::Metrics,
         Self::Hosts,
@@ -28,6 +30,8 @@ impl Route {
         Self::Visibility,
         Self::Directives,
         Self::Signatures,
+        Self::Status,
+        Self::Reload,
         Self::Unknown,
     ];
 
@@ -47,6 +51,8 @@ impl Route {
             "/api/v1/visibility" => Self::Visibility,
             "/api/v1/directives" => Self::Directives,
             "/api/v1/signatures" => Self::Signatures,
+            "/api/v1/status" => Self::Status,
+            "/-/reload" => Self::Reload,
             _ => Self::Unknown,
         }
     }
@@ -63,6 +69,8 @@ impl Route {
             Self::Visibility => "visibility",
             Self::Directives => "directives",
             Self::Signatures => "signatures",
+            Self::Status => "status-api",
+            Self::Reload => "reload",
             Self::Unknown => "other",
         }
     }
@@ -77,14 +85,27 @@ impl Route {
             | Self::Healthy
             | Self::Visibility
             | Self::Directives
-            | Self::Signatures => &[200, 401, 405, 421, 429, 503],
+            | Self::Signatures
+            | Self::Status => &[200, 401, 405, 421, 429, 503],
+            Self::Reload => &[200, 401, 403, 405, 421, 429, 500, 503],
             Self::Unknown => &[401, 404, 421, 429, 503],
         }
     }
 
     /// Whether it takes a method.
     pub(super) fn takes(self, method: &Method) -> bool {
-        matches!(*method, Method::GET | Method::HEAD)
+        match self {
+            Self::Reload => *method == Method::POST,
+            _ => matches!(*method, Method::GET | Method::HEAD),
+        }
+    }
+
+    /// What is said to whom it does not take.
+    pub(super) const fn refusal(self) -> &'static str {
+        match self {
+            Self::Reload => "only POST is answered\n",
+            _ => "only GET and HEAD are answered\n",
+        }
     }
 
     /// Whether all of it is about single hosts.

@@ -1,11 +1,10 @@
 //! What is answered to whom.
 
-use std::io::Write;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
-use hyper::header::{ACCEPT_ENCODING, AUTHORIZATION, HOST};
+use hyper::header::{ACCEPT_ENCODING, AUTHORIZATION, HOST, ORIGIN};
 use hyper::{Method, Request};
 use serde::Serialize;
 use tokio::sync::watch;
@@ -17,7 +16,7 @@ use super::made::Made;
 use super::page::{self, Access, View};
 use super::places::Places;
 use super::route::Route;
-use super::{Limits, ShowHosts, State};
+use super::{Limits, Reload, ShowHosts, State};
 use crate::export::metrics::web::{Ended, Web};
 use crate::export::web_config::{Keeper, Look, Rate, WebConfig};
 use crate::export::{Ready, Snapshot, json, metrics};
@@ -26,6 +25,7 @@ use crate::time::Timestamp;
 /// What a site is made of.
 pub(super) struct Setup {
     pub(super) state: State,
+    pub(super) reload: Option<Reload>,
     pub(super) keeper: Keeper,
     pub(super) limits: Limits,
     /// Whether all listeners are on loopback addresses.
@@ -139,14 +139,12 @@ impl Site {
             match look.await {
                 Ok(Look::Changed) => {
                     self.web.config_loaded(true);
-                    tell("the web file has changed; the new one holds");
+                    tracing::info!("the web file has changed; the new one holds");
                     let _ = self.changed.send(());
                 }
                 Ok(Look::Broken(error)) => {
                     self.web.config_loaded(false);
-                    tell(&format!(
-                        "the web file has changed, and the old one holds: {error}"
-                    ));
+                    tracing::error!("the web file has changed, and the old one holds: {error}");
                 }
                 Ok(Look::Same) | Err(_) => {}
             }
@@ -226,7 +224,17 @@ impl Site {
             ));
         }
         if !route.takes(request.method()) {
-            return Some(Answer::text(405, "only GET and HEAD are answered\n"));
+            return Some(Answer::text(405, route.refusal()));
+        }
+        if route == Route::Reload && self.setup.reload.is_none() {
+            return Some(Answer::text(
+                403,
+                "nothing is reloaded by request; web.enable-lifecycle allows it\n",
+            ));
+        }
+        // Only a browser says so, and it says so whenever a page of somebody else makes it ask.
+        if route == Route::Reload && request.headers().contains_key(ORIGIN) {
+            return Some(Answer::text(403, "pages of browsers may not reload\n"));
         }
         if route.shows_hosts() && !self.access(config).shows_hosts() {
             let why = self.access(config).words();
@@ -281,6 +289,9 @@ impl Site {
         let path = self.setup.metrics_path.clone();
         if route == Route::Healthy {
             return Answer::text(200, "healthy\n");
+        }
+        if let (Route::Reload, Some(reload)) = (route, &self.setup.reload) {
+            return reloaded(Arc::clone(reload)).await;
         }
         let not_after = config.tls.as_ref().and_then(|it| it.not_after());
         self.made
@@ -352,7 +363,20 @@ fn make(
         Route::Visibility => document(&json::visibility(snapshot)),
         Route::Directives => document(&json::directives(snapshot)),
         Route::Signatures => document(&json::signatures(snapshot)),
-        Route::Healthy | Route::Unknown => Answer::text(404, ""),
+        Route::Status => document(&json::status(snapshot)),
+        Route::Healthy | Route::Reload | Route::Unknown => Answer::text(404, ""),
+    }
+}
+
+/// Has everything reloaded, beside the event loop, and tells how it went.
+async fn reloaded(reload: Reload) -> Answer {
+    match tokio::task::spawn_blocking(move || reload()).await {
+        Ok(Ok(())) => Answer::text(200, "reloaded\n"),
+        Ok(Err(errors)) => {
+            let errors = errors.join("\n");
+            Answer::text(500, &format!("nothing was reloaded:\n{errors}\n"))
+        }
+        Err(_) => Answer::text(500, "the reload did not end as it should\n"),
     }
 }
 
@@ -397,11 +421,6 @@ fn names_this_machine<B>(request: &Request<B>) -> bool {
     };
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok()
-}
-
-/// Says something on standard error.
-fn tell(message: &str) {
-    let _ = writeln!(std::io::stderr(), "phonehome: {message}");
 }
 
 /// Requests that a handshake counts as.

@@ -24,13 +24,13 @@ fn start(snapshot: Snapshot, limits: Limits) -> Server {
     let state = Arc::new(move || Arc::clone(&snapshot));
     bind(on(&[LOOPBACK]))
         .unwrap()
-        .serve_within(state, limits)
+        .serve_within(state, None, limits)
         .unwrap()
 }
 
 fn serve(options: Options, snapshot: Arc<Snapshot>) -> Server {
     let state = Arc::new(move || Arc::clone(&snapshot));
-    bind(options).unwrap().serve(state).unwrap()
+    bind(options).unwrap().serve(state, None).unwrap()
 }
 
 /// Options with these addresses and a port that the system chooses.

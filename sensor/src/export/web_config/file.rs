@@ -19,6 +19,8 @@ use super::{MAX_FILE, Rate, WebConfig, WebConfigError};
 /// A web file that was read, with a digest of it and of all files that it names.
 pub(super) struct Gathered {
     pub(super) digest: [u8; 32],
+    /// The files.
+    pub(super) files: Vec<PathBuf>,
     pub(super) config: Result<WebConfig, WebConfigError>,
 }
 
@@ -27,11 +29,16 @@ impl Gathered {
         let mut reader = Reader {
             path,
             context: Context::new(&SHA256),
+            files: Vec::new(),
         };
         let config = reader.config();
         let mut digest = [0; 32];
         digest.copy_from_slice(reader.context.finish().as_ref());
-        Self { digest, config }
+        Self {
+            digest,
+            files: reader.files,
+            config,
+        }
     }
 }
 
@@ -39,6 +46,7 @@ impl Gathered {
 struct Reader<'a> {
     path: &'a Path,
     context: Context,
+    files: Vec<PathBuf>,
 }
 
 impl Reader<'_> {
@@ -280,6 +288,7 @@ impl Reader<'_> {
     }
 
     fn file(&mut self, path: PathBuf) -> Result<Vec<u8>, WebConfigError> {
+        self.files.push(path.clone());
         let mut octets = Vec::new();
         let read = File::open(&path).and_then(|it| it.take(MAX_FILE + 1).read_to_end(&mut octets));
         let message = match read {

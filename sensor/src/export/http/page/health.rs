@@ -2,7 +2,9 @@
 
 use super::{SILENCE, dropped};
 use crate::export::table::{clean, human_duration};
-use crate::export::{Capture, Mode, Ready, Snapshot, human_count, human_share};
+use crate::export::{
+    Capture, Mode, Ready, Reload, Snapshot, human_count, human_share, iso_seconds,
+};
 use crate::time::Timestamp;
 
 /// What is said of the sensor's health.
@@ -104,9 +106,33 @@ fn names(captures: &[Capture]) -> String {
     }
 }
 
+/// What should be looked at of the newest load of settings.
+fn reload(reload: &Reload) -> Vec<String> {
+    let Some(first) = reload.errors.first() else {
+        return reload
+            .waiting
+            .iter()
+            .map(|it| format!("{}.", clean(it)))
+            .collect();
+    };
+    let more = match reload.errors.len() - 1 {
+        0 => String::new(),
+        more => format!(" (and {} more)", human_count(more as u64)),
+    };
+    vec![format!(
+        "The settings could not be reloaded at {}, so those of {} stay in force: {}{more}.",
+        iso_seconds(reload.at),
+        iso_seconds(reload.succeeded_at),
+        clean(first)
+    )]
+}
+
 /// What should be looked at though frames come.
 fn remarks(snapshot: &Snapshot) -> Vec<String> {
     let mut remarks = Vec::new();
+    if let Some(own) = &snapshot.own {
+        remarks.extend(reload(&own.reload));
+    }
     let received: u64 = snapshot.captures.iter().map(|it| it.received_frames).sum();
     let lost = dropped(snapshot);
     if lost > 0 {
