@@ -258,8 +258,9 @@ fn octets_of_a_flagged_connection_are_those_that_were_sent_while_it_is_open_and_
         let listener = TcpListener::bind("10.0.0.1:443").unwrap();
         std::thread::spawn(move || answer(&listener))
     });
+    let server = server.join().unwrap();
     let others: Vec<_> = (0..4)
-        .map(|_| within(&wire.outside, || exchange("bulk.example", 3_000_000, None)))
+        .map(|_| within(&wire.outside, || exchange("bulk.example", 2_000_000, None)))
         .collect();
     let flagged = within(&wire.outside, move || {
         exchange("s00.upd.kaspersky.com", 700_001, Some(closed))
@@ -278,7 +279,7 @@ fn octets_of_a_flagged_connection_are_those_that_were_sent_while_it_is_open_and_
     for it in others.into_iter().chain([flagged]) {
         it.join().unwrap();
     }
-    server.join().unwrap().join().unwrap();
+    server.join().unwrap();
     sensor.wait_for("the ends of all connections", |page| {
         page.of("phonehome_flows_ended_total", "transport=\"tcp\"") == 5
     });
@@ -319,23 +320,16 @@ fn answer(listener: &TcpListener) {
     }
 }
 
-/// Greets a server by that name, sends it so many octets and reads twice as many; then closes, or
-/// waits to be told to.
+/// Greets a server by that name and sends it so many octets, a packet at a time, each answered by
+/// twice as many, so that none is ever sent again; then closes, or waits to be told to.
 fn exchange(name: &str, octets: usize, close: Option<Receiver<()>>) {
     let mut stream = TcpStream::connect("10.0.0.1:443").unwrap();
-    let mut reader = stream.try_clone().unwrap();
-    let hello = hello(name);
-    let all = 2 * (hello.len() + octets);
-    let read = std::thread::spawn(move || {
-        let mut left = all;
-        let mut buffer = vec![0; 65_536];
-        while left > 0 {
-            left -= reader.read(&mut buffer).unwrap();
-        }
-    });
-    stream.write_all(&hello).unwrap();
-    stream.write_all(&vec![0x17; octets]).unwrap();
-    read.join().unwrap();
+    let message = [hello(name), vec![0x17; octets]].concat();
+    let mut buffer = vec![0; 20_000];
+    for packet in message.chunks(10_000) {
+        stream.write_all(packet).unwrap();
+        stream.read_exact(&mut buffer[..2 * packet.len()]).unwrap();
+    }
     if let Some(close) = close {
         close.recv().unwrap();
     }
