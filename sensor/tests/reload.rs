@@ -35,7 +35,7 @@ fn a_new_pack_finds_and_an_old_finding_stays_and_every_frame_is_accounted_for() 
     sensor.input.close();
     sensor.input.line_with("the replay has ended");
 
-    let metrics = sensor.metrics();
+    let metrics = sensor.settled(traffic.frames);
     let of = |name: &str| sensor::sum(&metrics, &format!("phonehome_{name}"));
     assert_eq!(of("capture_received_frames_total"), traffic.frames);
     assert_eq!(
@@ -117,14 +117,10 @@ fn what_is_broken_keeps_the_old_and_is_seen_in_log_metric_api_and_page() {
         let status = sensor.status_until(|it| it["reload"]["successful"] == false);
         let errors = status["reload"]["errors"].to_string();
         assert!(errors.contains(&said.replace('"', "\\\"")), "{errors}");
-        ask_until(sensor.address, "/metrics", |it| {
-            it.body
-                .contains("\nphonehome_config_last_reload_successful 0\n")
-        });
+        let metrics = sensor.metrics_until("phonehome_config_last_reload_successful 0\n");
         ask_until(sensor.address, "/", |it| {
             it.body.contains("The settings could not be reloaded at")
         });
-        let metrics = sensor.metrics();
         assert_eq!(sensor.findings(), findings);
         assert_eq!(with(&metrics, "phonehome_pack_info", "pack", "own"), 1.0);
 
@@ -137,8 +133,10 @@ fn what_is_broken_keeps_the_old_and_is_seen_in_log_metric_api_and_page() {
         sensor.input.signal("HUP");
         sensor.input.line_with("reloaded; packs: ");
         sensor.status_until(|it| it["reload"]["successful"] == true);
-        let is_good = sensor::sum(&sensor.metrics(), "phonehome_config_last_reload_successful");
-        assert_eq!(is_good, 1.0);
+        sensor.metrics_until(
+            "phonehome_config_last_reload_successful 1
+",
+        );
     }
 }
 
@@ -175,13 +173,13 @@ fn home_networks_change_and_findings_of_hosts_that_left_stay_as_they_are() {
     traffic.feed(&mut sensor.input);
     sensor.input.close();
     sensor.input.line_with("the replay has ended");
+    sensor.finding("kaspersky", "10.20.0.17");
     let hosts: Vec<Value> = sensor
         .findings()
         .iter()
         .map(|it| it["host"].clone())
         .collect();
     assert_eq!(hosts.len(), 2, "{hosts:?}");
-    sensor.finding("kaspersky", "10.20.0.17");
     // What was under way when the networks changed may still have come.
     let after = sensor.finding("kaspersky", "10.20.0.11");
     assert_eq!(after["first_seen"], before["first_seen"]);
@@ -223,7 +221,7 @@ fn signals_one_after_the_other_harm_nothing() {
             .as_array()
             .is_some_and(|it| it.iter().any(|it| it["id"] == "own9"))
     });
-    let metrics = sensor.metrics();
+    let metrics = sensor.settled(traffic.frames);
     let of = |name: &str| sensor::sum(&metrics, &format!("phonehome_{name}"));
     assert_eq!(of("capture_received_frames_total"), traffic.frames);
     assert_eq!(of("capture_processed_frames_total"), traffic.frames);
@@ -297,8 +295,20 @@ impl Sensor {
         post(self.address, path, "")
     }
 
-    fn metrics(&self) -> Vec<Sample> {
-        samples(&ask(self.address, "/metrics").unwrap().body)
+    /// The metrics, once they tell of as many frames.
+    fn settled(&self, frames: f64) -> Vec<Sample> {
+        let received = |it: &Answer| {
+            sensor::sum(
+                &samples(&it.body),
+                "phonehome_capture_received_frames_total",
+            )
+        };
+        samples(&ask_until(self.address, "/metrics", |it| received(it) >= frames).body)
+    }
+
+    /// The metrics, once they have a line; answers serve for a moment, so it may not be there at once.
+    fn metrics_until(&self, line: &str) -> Vec<Sample> {
+        samples(&ask_until(self.address, "/metrics", |it| it.body.contains(line)).body)
     }
 
     fn status_until(&self, is_so: impl Fn(&Value) -> bool) -> Value {
