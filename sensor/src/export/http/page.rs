@@ -17,7 +17,7 @@ use crate::export::table::directives;
 use crate::export::table::unseen::{lines, reason_words};
 use crate::export::table::{clean, human_duration, meaning};
 use crate::export::{
-    Mode, STAGES, Snapshot, VERSION, human_count, human_octets, human_share, is_flagged,
+    Canary, Mode, STAGES, Snapshot, VERSION, human_count, human_octets, human_share, is_flagged,
     iso_seconds, verdict_word,
 };
 use crate::findings::{Finding, Verdict};
@@ -175,7 +175,7 @@ pub(super) fn html(
         unnamed: unnamed(snapshot),
         unseen: lines(snapshot),
         inputs: inputs(snapshot),
-        pipeline: pipeline(snapshot),
+        pipeline: pipeline(snapshot, now),
         packs: packs(snapshot),
         links: links(metrics_path, shows_hosts),
         version: VERSION,
@@ -496,7 +496,7 @@ fn inputs(snapshot: &Snapshot) -> Vec<InputRow> {
     rows.collect()
 }
 
-fn pipeline(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
+fn pipeline(snapshot: &Snapshot, now: Option<Timestamp>) -> Vec<(&'static str, String)> {
     let workers = &snapshot.pipeline.workers;
     let limit = snapshot.pipeline.queue_limit_frames;
     let mut rows = Vec::new();
@@ -513,6 +513,9 @@ fn pipeline(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
                 human_count(limit),
             ),
         ));
+    }
+    if let Some(it) = &snapshot.canary {
+        rows.push(("canary", canary(it, now)));
     }
     let remembered = snapshot.resolved_addresses;
     rows.push((
@@ -531,7 +534,50 @@ fn pipeline(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
             format!("{} to {} ({span})", iso_seconds(first), iso_seconds(last)),
         ));
     }
+    if let Some(own) = &snapshot.own {
+        let loaded = iso_seconds(own.reload.succeeded_at);
+        rows.push(("settings", format!("those loaded at {loaded} are in force")));
+    }
+    if !snapshot.protections.is_empty() {
+        rows.push(("protection", protection(snapshot)));
+    }
     rows
+}
+
+/// What became of the sensor's own exchanges, which must come out as findings.
+fn canary(canary: &Canary, now: Option<Timestamp>) -> String {
+    let counts = format!(
+        "{} of {} made-up exchanges came out as findings",
+        human_count(canary.found),
+        human_count(canary.sent)
+    );
+    match (canary.last_success, now) {
+        (Some(last), Some(now)) => {
+            let ago = human_duration(now.since(last).as_secs());
+            format!("{counts}, the newest {ago} ago")
+        }
+        (Some(last), None) => format!("{counts}, the newest at {}", iso_seconds(last)),
+        (None, _) => counts,
+    }
+}
+
+/// What keeps the process from doing harm, and what does not.
+fn protection(snapshot: &Snapshot) -> String {
+    let all = snapshot.protections.iter();
+    let (held, missing): (Vec<_>, Vec<_>) = all.partition(|it| it.1.is_in_force());
+    let held: Vec<&str> = held.iter().map(|it| it.0.words()).collect();
+    let missing: Vec<String> = missing
+        .iter()
+        .map(|(what, why)| format!("{} ({why})", what.as_str()))
+        .collect();
+    let mut text = match held.as_slice() {
+        [] => "none is in force".to_owned(),
+        held => format!("the process {}", held.join(", ")),
+    };
+    if !missing.is_empty() {
+        text = format!("{text}; not in force: {}", missing.join(", "));
+    }
+    clean(&text)
 }
 
 fn packs(snapshot: &Snapshot) -> Vec<PackRow> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::export::protection::{Protection, Standing};
 use crate::export::{Ready, sample};
 
 const LOCAL: View = View {
@@ -81,6 +82,29 @@ fn directives_and_waivers_are_told_of() {
         page.contains("waived until 2017-10-31: a laboratory for malware"),
         "{page}"
     );
+}
+
+#[test]
+fn the_canary_and_the_protections_are_told_of() {
+    let mut snapshot = sample::snapshot();
+    snapshot.canary = Some(Canary {
+        sent: 12,
+        found: 11,
+        last_success: Some(sample::at(7_320)),
+        ..Canary::default()
+    });
+    snapshot.protections = Arc::new([
+        (Protection::Seccomp, Standing::InForce),
+        (Protection::Landlock, Standing::Off("by a flag".to_owned())),
+    ]);
+    let page = page(&snapshot, LOCAL);
+    for expected in [
+        "11 of 12 made-up exchanges came out as findings, the newest 10 s ago",
+        "the process makes only the system calls that it needs; not in force: landlock (switched \
+         off: by a flag)",
+    ] {
+        assert!(page.contains(expected), "{page}");
+    }
 }
 
 #[test]
