@@ -293,6 +293,7 @@ fn ten_thousand_connections_that_are_left_keep_nobody_out() {
     let folder = Folder::new();
     let (sensor, address) = folder.sensor_with("", &[]);
     let before = sensor.resident();
+    let started = Instant::now();
     let flood = Flood::start(move || {
         let mut open = Vec::new();
         for _ in 0..10_000 {
@@ -313,7 +314,12 @@ fn ten_thousand_connections_that_are_left_keep_nobody_out() {
         let line = metrics.lines().find_map(|it| it.strip_prefix(&row));
         line.unwrap().parse::<u64>().unwrap()
     };
-    assert!(ended("displaced") + ended("pace") > 9_000, "{metrics}");
+    // An address may open 200 at once and 100 a second; what it opens beyond is ended.
+    let allowed = 400 + 100 * (started.elapsed().as_secs() + 1);
+    assert!(
+        ended("displaced") + ended("pace") + allowed > 10_000,
+        "{allowed} allowed: {metrics}"
+    );
 }
 
 #[test]
