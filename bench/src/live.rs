@@ -181,7 +181,7 @@ pub(crate) fn run(plan: &Plan, sensor: &Path, capture: &Capture) -> Result<Compa
     let bench = Bench {
         plan,
         sensor,
-        mtu: frames.longest() as u32,
+        longest: frames.longest(),
         load: Load {
             captures: [frames].into(),
             blocks: BLOCKS,
@@ -201,7 +201,7 @@ pub(crate) fn run(plan: &Plan, sensor: &Path, capture: &Capture) -> Result<Compa
         let rate = Rate::PerSecond(plan.fixed);
         fixed = Some(bench.step(Some(Receiver::Phonehome), rate, plan.confirm)?);
         for _ in 0..plan.stops {
-            let wire = Wire::new(bench.mtu)?;
+            let wire = Wire::new(bench.longest)?;
             stops.push(stop::measure(
                 &wire,
                 sensor,
@@ -227,7 +227,8 @@ pub(crate) fn run(plan: &Plan, sensor: &Path, capture: &Capture) -> Result<Compa
 struct Bench<'a> {
     plan: &'a Plan,
     sensor: &'a Path,
-    mtu: u32,
+    /// Octets of the longest frame.
+    longest: usize,
     load: Load,
     /// For what programs say.
     folder: PathBuf,
@@ -264,21 +265,19 @@ impl Bench<'_> {
             row.steps.push(step);
             Ok(verdict)
         })?;
-        let mut rate = highest;
+        let found = Rate::PerSecond(highest);
+        let mut rate = if not_reached { Rate::Top } else { found };
         for _ in 0..CONFIRMATIONS {
-            let step = self.step(Some(receiver), Rate::PerSecond(rate), self.plan.confirm)?;
+            let step = self.step(Some(receiver), rate, self.plan.confirm)?;
             let verdict = step.verdict();
             row.confirmed.push(step);
             if verdict != Verdict::Loses {
                 break;
             }
-            rate -= rate / 10;
-        }
-        if not_reached {
-            tell(&format!(
-                "{}: the sender was at its end before the program was",
-                receiver.label()
-            ));
+            rate = match rate {
+                Rate::PerSecond(rate) => Rate::PerSecond(rate - rate / 10),
+                Rate::Top | Rate::Paused => found,
+            };
         }
         Ok(row)
     }
@@ -290,7 +289,7 @@ impl Bench<'_> {
         target: Rate,
         time: Duration,
     ) -> Result<Step, Error> {
-        let wire = Wire::new(self.mtu)?;
+        let wire = Wire::new(self.longest)?;
         let running = receiver
             .map(|it| it.start(&wire, self.sensor, &self.plan.options, &self.folder))
             .transpose()?;
@@ -337,7 +336,7 @@ impl Bench<'_> {
         if present.is_err() {
             return Ok(None);
         }
-        let wire = Wire::new(self.mtu)?;
+        let wire = Wire::new(self.longest)?;
         let output = wire
             .outside("tcpreplay")
             .args(["-i", wire::SENDS, "--topspeed", "--preload-pcap"])
@@ -373,8 +372,9 @@ const FIRST: u64 = 50_000;
 /// Share of a rate that has to be sent for it to count as sent.
 const REACHED: f64 = 0.97;
 
-/// How many rates are tried for the longer time, each 10 % below the one before.
-const CONFIRMATIONS: usize = 4;
+/// How many rates are tried for the longer time: as fast as it goes if the sender was at its end, then
+/// the one found, then each 10 % below the one before.
+const CONFIRMATIONS: usize = 5;
 
 #[cfg(test)]
 mod tests {

@@ -137,8 +137,7 @@ pub(crate) fn run(plan: &Plan, program: &Path) -> Result<Soak, Error> {
     fs::create_dir_all(&folder).map_err(Error::file("create", &folder))?;
     let load = load(&folder)?;
     let longest = load.captures.iter().map(Frames::longest).max();
-    let mtu = longest.unwrap_or_default().max(FULL_FRAME) as u32;
-    let wire = Wire::new(mtu)?;
+    let wire = Wire::new(longest.unwrap_or_default())?;
     let disk = Disk::mount(&folder.join("disk"))?;
     let mut course = Course::begin(plan, program, (&wire, &load), &disk, &folder)?;
     course.fill(frames_of_a_cycle(&load))?;
@@ -189,6 +188,3 @@ const CAPTURE_OCTETS: u64 = 24 << 20;
 
 /// Blocks of some 4,400 hosts each: more than the sensor remembers.
 const HOST_BLOCKS: u8 = 60;
-
-/// A frame of Ethernet with 1,500 octets in it.
-const FULL_FRAME: usize = 1_514;

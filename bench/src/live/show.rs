@@ -134,8 +134,8 @@ fn remarks(row: &Row, text: &mut String) {
 /// What a step shows, in words.
 fn verdict(step: &Step) -> String {
     let asked = match step.target {
-        Rate::PerSecond(rate) => grouped(rate),
-        Rate::Top | Rate::Paused => "as much as goes".to_owned(),
+        Rate::PerSecond(rate) => format!("{} frames/s asked for, ", grouped(rate)),
+        Rate::Top | Rate::Paused => "as fast as the sender goes: ".to_owned(),
     };
     let lost = match step.lost() {
         0 => "no frame was lost".to_owned(),
@@ -147,7 +147,7 @@ fn verdict(step: &Step) -> String {
         "the sums do not add up"
     };
     format!(
-        "{asked} frames/s asked for, {} sent for {:.0} s; {lost}; {sums}",
+        "{asked}{} frames/s sent for {:.0} s; {lost}; {sums}",
         grouped(step.rate() as u64),
         step.seconds
     )

@@ -19,7 +19,7 @@ use crate::measure;
 pub(crate) struct Wire {
     inside: String,
     outside: String,
-    mtu: u32,
+    mtu: usize,
 }
 
 /// What the system counts at the end that listens.
@@ -32,19 +32,20 @@ pub(crate) struct Counts {
 }
 
 impl Wire {
-    /// Makes the namespaces and joins them by interfaces for frames with `mtu` octets of payload.
+    /// Makes the namespaces and joins them by interfaces for frames of up to `longest` octets, and for
+    /// full frames of Ethernet in any case.
     ///
     /// # Errors
     ///
     /// [`Error::Failed`] with what `ip` says; without the right to make namespaces above all.
-    pub(crate) fn new(mtu: u32) -> Result<Self, Error> {
+    pub(crate) fn new(longest: usize) -> Result<Self, Error> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = |side| format!("phb-{}-{number}-{side}", std::process::id());
         let wire = Self {
             inside: name("in"),
             outside: name("out"),
-            mtu,
+            mtu: longest.max(FULL_FRAME),
         };
         for space in [&wire.inside, &wire.outside] {
             ip(&["netns", "add", space])?;
@@ -248,3 +249,6 @@ pub(crate) const LISTENS: &str = "mon0";
 
 /// The interface that is sent on.
 pub(crate) const SENDS: &str = "src0";
+
+/// A frame of Ethernet with 1,500 octets in it.
+const FULL_FRAME: usize = 1_514;

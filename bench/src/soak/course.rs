@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -85,6 +85,7 @@ impl<'a> Course<'a> {
         let place = disk.path().display().to_string();
         options.extend(plan.disk_options.iter().map(|it| it.replace("{}", &place)));
         let log = folder.join("soak.log");
+        forget(&metrics)?;
         let now = Instant::now();
         Ok(Self {
             plan,
@@ -311,6 +312,7 @@ impl<'a> Course<'a> {
         self.life += 1;
         let log = self.folder.join(format!("sensor-{}.log", self.life));
         self.elsewhere = -(self.wire.counts()?.received as i64);
+        forget(&self.metrics)?;
         self.sensor = Sensor::start(self.wire, self.program, &self.options, &log)?;
         self.memory.clear();
         self.due.clear();
@@ -322,9 +324,6 @@ impl<'a> Course<'a> {
     /// Ends the sensor under load, and the soak.
     pub(super) fn end(mut self) -> Result<Soak, Error> {
         self.reconcile()?;
-        if self.metrics.exists() {
-            fs::remove_file(&self.metrics).map_err(Error::file("remove", &self.metrics))?;
-        }
         self.set_mode(Mode::Steady);
         self.go_on(Duration::from_secs(3))?;
         self.probe();
@@ -391,6 +390,16 @@ impl<'a> Course<'a> {
 
     fn after(&self, share: f64) -> Instant {
         self.started + Duration::from_secs(self.plan.seconds).mul_f64(share)
+    }
+}
+
+/// Removes what a sensor wrote last; the next opens its own file when it starts.
+fn forget(metrics: &Path) -> Result<(), Error> {
+    match fs::remove_file(metrics) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::file("remove", metrics)(error))
+        }
+        _ => Ok(()),
     }
 }
 
