@@ -860,6 +860,8 @@ impl Page {
         ];
         let lines = self.text.lines();
         let lines = lines.filter(|line| FAMILIES.iter().any(|it| line.starts_with(it)));
+        // Whether weak evidence comes before strong is a matter of which worker is faster.
+        let lines = lines.filter(|line| !line.contains(r#"change="strengthened""#));
         lines.map(str::to_owned).collect()
     }
 
