@@ -52,6 +52,8 @@ pub struct Book {
     next_sweep: Watched,
     /// Changes that the present notice has made.
     made: Vec<Change>,
+    /// Number of the newest frame that a notice came from.
+    number: u64,
 }
 
 /// Where and when something became known that may change a verdict.
@@ -82,6 +84,7 @@ impl Book {
             spans,
             next_sweep: Watched::default(),
             made: Vec::new(),
+            number: 0,
         }
     }
 
@@ -121,7 +124,8 @@ impl Book {
     /// Gives the sighting that the book makes itself: of a connection without a name, to an address
     /// that was answered for a flagged one.
     pub fn take(&mut self, notice: &Notice, changes: &mut Vec<Change>) -> Option<Sighting> {
-        self.pass(notice.at, notice.number, changes);
+        self.number = notice.number;
+        self.pass(notice.at, changes);
         let mut correlated = None;
         match &notice.what {
             What::Observation(observation) => self.observation(observation),

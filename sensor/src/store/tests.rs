@@ -1,0 +1,3 @@
+//! The file, as this program and others leave it.
+
+use super::*;
