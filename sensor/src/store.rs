@@ -10,7 +10,7 @@
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -86,10 +86,12 @@ pub enum StoreError {
 pub fn open(folder: &Path, capacity: usize) -> Result<(Store, Stored), StoreError> {
     let lock = lock(folder)?;
     let path = folder.join(FILE);
+    make(folder, &path)?;
     let (connection, put_aside) = match connect(&path)? {
         Some(connection) => (connection, None),
         None => {
             let aside = put_aside(&path).map_err(|it| StoreError::PutAside(path.clone(), it))?;
+            make(folder, &path)?;
             let fresh = connect(&path)?;
             let connection = fresh.ok_or_else(|| StoreError::Foreign(path.clone()))?;
             (connection, Some(aside))
@@ -133,16 +135,23 @@ fn lock(folder: &Path) -> Result<File, StoreError> {
         builder.recursive(true).mode(0o750);
         builder.create(folder).map_err(failed)?;
     }
-    let path = folder.join(LOCK);
-    let mut options = File::options();
-    options.create(true).truncate(false).write(true);
-    let file = options.open(&path).map_err(failed)?;
-    adopt(folder, &path);
+    let file = make(folder, &folder.join(LOCK))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse(folder.to_owned())),
         Err(TryLockError::Error(error)) => Err(failed(error)),
     }
+}
+
+/// Opens a file, and makes it if it is not there: for its owner and group alone, since it tells which
+/// hosts have what.
+fn make(folder: &Path, path: &Path) -> Result<File, StoreError> {
+    let mut options = File::options();
+    options.create(true).append(true).mode(0o640);
+    let file = options.open(path);
+    let file = file.map_err(|it| StoreError::Folder(folder.to_owned(), it))?;
+    adopt(folder, path);
+    Ok(file)
 }
 
 /// Gives a file that root has made to the owner of its folder, who will open it next time.
@@ -173,9 +182,6 @@ fn connect(path: &Path) -> Result<Option<Connection>, StoreError> {
 
 fn prepared(path: &Path) -> rusqlite::Result<(Connection, Owner)> {
     let connection = Connection::open(path)?;
-    if let Some(folder) = path.parent() {
-        adopt(folder, path);
-    }
     connection.busy_timeout(thread::BUSY)?;
     let mut owner = whose(&connection)?;
     if owner == Owner::Other {
@@ -220,7 +226,7 @@ fn whose(connection: &Connection) -> rusqlite::Result<Owner> {
 
 /// Reads all pages; an error if they do not fit together.
 fn check(connection: &Connection) -> rusqlite::Result<()> {
-    let verdict: String = connection.pragma_query_value(None, "quick_check(1)", |it| it.get(0))?;
+    let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |it| it.get(0))?;
     if verdict == "ok" {
         return Ok(());
     }
@@ -303,7 +309,7 @@ CREATE TABLE hosts (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE watch (
     one INTEGER PRIMARY KEY CHECK (one = 1),
-    watched_secs INTEGER NOT NULL,
+    watched_nanos INTEGER NOT NULL,
     slot_secs INTEGER NOT NULL
 ) STRICT;
 PRAGMA application_id = 1346916173;

@@ -151,9 +151,10 @@ impl Keeper {
                 self.hand_over(book, catalogue, true);
                 last = Some(self.number);
             }
-            if let Some(outcome) = self.handle.wait(left) {
-                self.hear(outcome);
-            }
+            let Some(outcome) = self.handle.wait(left) else {
+                break;
+            };
+            self.hear(outcome);
         }
         self.handle
             .close(end.saturating_duration_since(Instant::now()).max(LAST_WORD));

@@ -141,6 +141,7 @@ pub(super) fn snapshot() -> Snapshot {
         flow_limit: 1_000_000,
         buffered_bytes: 4_321,
         findings_evicted: 2,
+        findings_expired: 1,
         refused: [1, 0, 5, 0, 3],
     };
     snapshot.resolved_addresses = 77;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
@@ -80,7 +81,7 @@ impl Book {
             counts: Counts::default(),
             tally: Tally::default(),
             touched: BTreeSet::new(),
-            watch: Watch::new(Watched::default(), spans.slot(), spans.blind_after),
+            watch: Watch::new(Duration::ZERO, spans.slot(), spans.blind_after),
             spans,
             next_sweep: Watched::default(),
             made: Vec::new(),
@@ -91,7 +92,7 @@ impl Book {
     /// Judges silence by other spans than the default ones; to be called before the first notice.
     pub fn set_spans(&mut self, spans: Spans) {
         self.spans = spans;
-        self.watch = Watch::new(self.watch.now(), spans.slot(), spans.blind_after);
+        self.watch = Watch::new(self.watch.watched(), spans.slot(), spans.blind_after);
     }
 
     /// Judges by a successor of the catalogue from here on: a signature or vendor that both have has

@@ -1,5 +1,7 @@
 //! Reading what an earlier run kept. Rows that make no sense are left out and counted.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::Stored;
@@ -24,8 +26,8 @@ pub(super) fn all(connection: &Connection, capacity: usize) -> rusqlite::Result<
     }
     let watch = connection.query_row(WATCH, [], |it| {
         Ok(SavedWatch {
-            watched_secs: it.get(0)?,
-            slot_secs: it.get(1)?,
+            watched: Duration::from_nanos(it.get::<_, i64>(0)?.unsigned_abs()),
+            slot: Duration::from_secs(it.get::<_, i64>(1)?.unsigned_abs()),
         })
     });
     Ok(Stored {
@@ -110,4 +112,4 @@ const HOSTS: &str =
     "SELECT host, proven, resolver, proxy, asked, seen_secs, slots FROM hosts LIMIT ?1";
 const CHANGES: &str = "SELECT at, host, vendor, change, verdict_before, verdict FROM changes \
                        ORDER BY number DESC LIMIT ?1";
-const WATCH: &str = "SELECT watched_secs, slot_secs FROM watch";
+const WATCH: &str = "SELECT watched_nanos, slot_secs FROM watch";

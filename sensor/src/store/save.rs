@@ -40,11 +40,9 @@ pub(super) fn save(connection: &mut Connection, batch: &Batch) -> rusqlite::Resu
     findings(&transaction, batch)?;
     hosts(&transaction, batch)?;
     changes(&transaction, batch)?;
-    let SavedWatch {
-        watched_secs,
-        slot_secs,
-    } = batch.watch;
-    transaction.execute(WATCH, [watched_secs, slot_secs])?;
+    let SavedWatch { watched, slot } = batch.watch;
+    let nanos = i64::try_from(watched.as_nanos()).unwrap_or(i64::MAX);
+    transaction.execute(WATCH, [nanos, count(slot.as_secs())])?;
     let mut deleted = gone(&transaction, batch)?;
     if let Some(before) = batch.tidy_before {
         deleted.changes += tidy(&transaction, before)?;

@@ -91,7 +91,7 @@ fn save_all(folder: &Path, batches: impl IntoIterator<Item = Batch>) -> Counts {
 
 fn integrity(folder: &Path) -> String {
     let connection = Connection::open(folder.join(FILE)).unwrap();
-    let check = connection.pragma_query_value(None, "integrity_check", |it| it.get(0));
+    let check = connection.query_row("PRAGMA integrity_check", [], |it| it.get(0));
     check.unwrap()
 }
 
