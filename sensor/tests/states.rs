@@ -105,8 +105,10 @@ fn a_hundred_and_twenty_days_of_two_hundred_hosts_end_as_they_should_with_any_nu
         let since = jiff_seconds(finding["state_since"].as_str().unwrap());
         let of_host = number as u64 * (DAY / HOSTS as u64);
         let expected = (START + day * DAY + of_host) / 1_000_000_000;
+        // That a connection is over is known when the next host's frames move time.
+        let late = DAY / HOSTS as u64 / 1_000_000_000 + 120;
         assert!(
-            since.abs_diff(expected) <= 300,
+            since.abs_diff(expected) <= late,
             "{since} and {expected}: {finding}"
         );
     }
