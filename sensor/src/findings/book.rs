@@ -255,6 +255,18 @@ impl Book {
         self.hosts.alive()
     }
 
+    /// How many home hosts are known as resolvers, and how many as proxies.
+    #[must_use]
+    pub fn roles(&self) -> (usize, usize) {
+        self.hosts.with_roles()
+    }
+
+    /// The bounds.
+    #[must_use]
+    pub const fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// Sightings counted by vendor.
     #[must_use]
     pub const fn tally(&self) -> &Tally {
