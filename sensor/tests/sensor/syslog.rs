@@ -27,8 +27,10 @@ pub(crate) struct Rsyslog {
 impl Rsyslog {
     /// Starts one on free ports.
     pub(crate) fn start() -> Self {
-        let udp = UdpSocket::bind("127.0.0.1:0").expect("a free port");
-        let udp = udp.local_addr().expect("an address");
+        // The port is free again at the end of the statement.
+        let udp = UdpSocket::bind("127.0.0.1:0")
+            .and_then(|it| it.local_addr())
+            .expect("a free port");
         let mut this = Self::with([udp, free_address(), free_address()], &[]);
         this.start_again();
         let end = Instant::now() + PATIENCE;
@@ -36,7 +38,7 @@ impl Rsyslog {
         while [this.tcp, this.tls]
             .iter()
             .any(|it| TcpStream::connect(it).is_err())
-            || UdpSocket::bind(this.udp).is_ok()
+            || !listens_on(this.udp.port())
         {
             assert!(Instant::now() < end, "rsyslogd does not listen");
             sleep(PAUSE);
@@ -137,6 +139,13 @@ impl Rsyslog {
             sleep(PAUSE);
         }
     }
+}
+
+/// Whether somebody has this port of UDP. To try it oneself would take it away.
+fn listens_on(port: u16) -> bool {
+    let table = fs::read_to_string("/proc/net/udp").expect("what the system tells");
+    let port = format!(":{port:04X} ");
+    table.contains(&port)
 }
 
 /// The message of what rsyslog has got.
