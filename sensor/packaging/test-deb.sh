@@ -198,6 +198,27 @@ TEXT
     wait_until another_process "$before"
     wait_until ready
 
+    step "the prefilter works with what the README says it needs"
+    sed -i 's/^#* *prefilter = .*/prefilter = "flow-required"/' $conf
+    grep -q '^prefilter = "flow-required"' $conf || printf '[capture]\nprefilter = "flow-required"\n' >>$conf
+    phonehome config check $conf
+    cat >/run/systemd/system/phonehome.service.d/prefilter.conf <<TEXT
+[Service]
+AmbientCapabilities=CAP_BPF
+CapabilityBoundingSet=CAP_BPF
+SystemCallFilter=bpf
+TEXT
+    systemctl daemon-reload
+    systemctl restart phonehome
+    wait_until ready
+    is "$(metric '^phonehome_capture_prefiltered[{]')" 1
+    is "$(awk '$1 == "CapEff:" { print $2 }' /proc/"$(pid)"/status)" 0000000000000000
+    rm /run/systemd/system/phonehome.service.d/prefilter.conf
+    sed -i '/^prefilter = "flow-required"/d' $conf
+    systemctl daemon-reload
+    systemctl restart phonehome
+    wait_until ready
+
     step "an upgrade keeps settings and findings, and restarts it"
     before=$(pid)
     echo mine >$state/kept

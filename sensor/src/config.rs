@@ -139,6 +139,9 @@ keys! {
     /// Batches of 256 packets that may wait for one worker; beyond, a live capture drops.
     queue_batches: usize = 128
         => "pipeline.queue-batches", "N", AtStart, 1..=4096;
+    /// Time between two canary exchanges; after five that do not come out the sensor is not ready.
+    canary: Duration = Duration::from_secs(3)
+        => "pipeline.canary", "TIME", AtStart, 1_000..=60_000;
     /// Flows that all workers together follow; beyond, the one longest silent is ended.
     flows: usize = Sizes::default().flows
         => "limits.flows", "N", AtStart, 1_000..=16_000_000;
@@ -260,6 +263,7 @@ impl Config {
             flows: self.flows,
             unfinished_octets: usize::try_from(self.unfinished.0).unwrap_or(usize::MAX),
             queue_batches: self.queue_batches,
+            canary_every: Some(self.canary),
             ..Sizes::default()
         }
     }

@@ -16,10 +16,10 @@ use super::flags::Flags;
 use super::{Ended, FAILED, Failure, outputs, rights, with_cause};
 use crate::app::ledger::{Ledger, Shared};
 use crate::app::live::{Listening, LiveSource};
-use crate::app::manager::Manager;
+use crate::app::manager::{Line, Manager};
 use crate::app::reload::Reloader;
 use crate::app::snapshot::Input;
-use crate::app::{self, Reading, Threads};
+use crate::app::{self, Reading, Threads, aside};
 use crate::config::{Config, Frames, Shown};
 use crate::export::http::{self, HttpError, Listeners, Server, ShowHosts};
 use crate::export::{Own, Snapshot, metrics};
@@ -64,10 +64,12 @@ pub(super) fn main(options: &Options) -> Ended {
     let signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(Failure::failed)?;
     let listeners = http::bind(web(config)).map_err(refused)?;
     let mut metrics_file = config.metrics.as_deref().map(create).transpose()?;
-    match Manager::connect() {
-        Ok(manager) => ledger.tell_manager(manager),
-        Err(error) => tracing::warn!("cannot reach the service manager: {error}"),
-    }
+    let manager = Manager::connect().unwrap_or_else(|error| {
+        tracing::warn!("cannot reach the service manager: {error}");
+        None
+    });
+    let line = manager.as_ref().map(Manager::line);
+    ledger.tell_manager(manager);
     let prepared = outputs::prepare(config)?;
     // All is open, and no other thread is there yet: rights pass to threads that start later.
     let given = rights::give_up(config, options.flags.file(), listeners.files())?;
@@ -79,6 +81,7 @@ pub(super) fn main(options: &Options) -> Ended {
         shared: Arc::clone(&shared),
         outputs,
         dial: log.dial(),
+        line,
         reloader: Reloader::new(
             layers,
             config.clone(),
@@ -130,16 +133,26 @@ struct Sensor {
     shared: Arc<Shared>,
     outputs: outputs::Open,
     dial: Dial,
+    line: Option<Arc<Line>>,
     reloader: Reloader,
 }
 
 impl Sensor {
+    fn reload(&self) -> Result<(), Vec<String>> {
+        let reload = || self.reloader.reload();
+        match &self.line {
+            Some(line) => line.during(reload),
+            None => reload(),
+        }
+    }
+
     fn snapshot(&self) -> Snapshot {
         self.told(self.shared.snapshot())
     }
 
     /// The same snapshot, with what the running sensor has to tell of itself.
-    fn told(&self, snapshot: Snapshot) -> Snapshot {
+    fn told(&self, mut snapshot: Snapshot) -> Snapshot {
+        snapshot.pipeline.busy.extend(aside::busy());
         Snapshot {
             own: Some(Own {
                 reload: self.reloader.newest(),
@@ -167,7 +180,7 @@ fn heed(
             }
             sensor.outputs.reopen();
             // It tells in the log how it went.
-            let _ = sensor.reloader.reload();
+            let _ = sensor.reload();
         }
     })
 }
@@ -175,7 +188,7 @@ fn heed(
 /// Starts the web server, and says where it is.
 fn serve(listeners: Listeners, config: &Config, sensor: &Arc<Sensor>) -> Result<Server, HttpError> {
     let asked = Arc::clone(sensor);
-    let reload: http::Reload = Arc::new(move || asked.reloader.reload());
+    let reload: http::Reload = Arc::new(move || asked.reload());
     let asked = Arc::clone(sensor);
     let state = Arc::new(move || Arc::new(asked.snapshot()));
     let server = listeners.serve(state, config.enable_lifecycle.then_some(reload))?;

@@ -64,7 +64,7 @@ enum Stream {
     Standard(File),
     Unix(UnixStream),
     Tcp(TcpStream),
-    Tls(Secured),
+    Tls(Box<Secured>),
 }
 
 impl Streamed {
@@ -193,7 +193,7 @@ impl Target {
             Self::Tcp(address) => Ok(Stream::Tcp(connect(*address)?)),
             Self::Tls(address, tls) => {
                 let stream = connect(*address)?;
-                Ok(Stream::Tls(tls.connect(stream)?))
+                Ok(Stream::Tls(Box::new(tls.connect(stream)?)))
             }
         }
     }
