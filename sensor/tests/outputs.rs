@@ -188,6 +188,20 @@ fn sightings_are_told_once_in_a_time_and_their_number_is_right() {
 }
 
 #[test]
+fn events_do_not_depend_on_the_number_of_workers() {
+    let events = |workers: &str| {
+        let mut replay = Replay::new();
+        replay.args(["--events.kinds=all", "--events.repeat-after=10s"]);
+        replay.args(["--workers", workers]);
+        replay.run().0
+    };
+    let alone = events("1");
+    for workers in ["2", "4"] {
+        assert!(events(workers) == alone, "{workers}");
+    }
+}
+
+#[test]
 fn a_reader_of_standard_output_may_go_away() {
     let mut replay = Replay::new();
     let mut child = replay

@@ -18,7 +18,7 @@ use crate::export::events::repeats::Repeats;
 use crate::export::events::{Event, What as EventKind};
 use crate::export::output::Outputs;
 use crate::export::protection::{Protection, Standing};
-use crate::export::{Ready, Snapshot};
+use crate::export::{Mode, Ready, Snapshot};
 use crate::findings::waivers::Waivers;
 use crate::findings::{Book, Change, Limits};
 use crate::host::HomeNetworks;
@@ -277,7 +277,9 @@ impl pipeline::Ledger for Ledger {
     fn count(&mut self, counts: &Counts) {
         self.renew();
         self.counts = counts.clone();
-        if let Some(now) = counts.workers.iter().filter_map(|it| it.clock).max() {
+        // Of files only notices tell the time: how far workers have come differs from run to run.
+        let clock = counts.workers.iter().filter_map(|it| it.clock).max();
+        if let Some(now) = clock.filter(|_| self.input.mode == Mode::Live) {
             self.telling.tick(self.loaded.catalogue(), now);
         }
         self.publish();

@@ -22,20 +22,20 @@ pub(super) enum Telling {
     #[default]
     Nobody,
     /// Somebody who wants all, and is waited for.
-    Writing(Writing),
+    File(ToFile),
     /// The outputs of a running sensor.
-    Outputs(Box<Telegraph>),
+    Outputs(Box<ToOutputs>),
 }
 
 /// A file that takes every event.
-pub(super) struct Writing {
+pub(super) struct ToFile {
     out: Box<dyn Write>,
     line: Vec<u8>,
     failed: Option<io::Error>,
 }
 
 /// Outputs, and what they are told.
-pub(super) struct Telegraph {
+pub(super) struct ToOutputs {
     outputs: Outputs,
     /// What keeps sightings from being told too often; `None` if they are not told at all.
     repeats: Option<Repeats>,
@@ -46,7 +46,7 @@ pub(super) struct Telegraph {
 impl Telling {
     /// Writes every event, in the shape of EVE.
     pub(super) fn writing(out: Box<dyn Write>) -> Self {
-        Self::Writing(Writing {
+        Self::File(ToFile {
             out,
             line: Vec::new(),
             failed: None,
@@ -60,7 +60,7 @@ impl Telling {
         repeats: Option<Repeats>,
         evicted: Arc<AtomicU64>,
     ) -> Self {
-        Self::Outputs(Box::new(Telegraph {
+        Self::Outputs(Box::new(ToOutputs {
             outputs,
             repeats,
             due: Vec::new(),
@@ -77,8 +77,8 @@ impl Telling {
     pub(super) fn sighting(&mut self, catalogue: &Catalogue, now: Timestamp, sighting: &Sighting) {
         match self {
             Self::Nobody => {}
-            Self::Writing(writing) => writing.write(&event_of(catalogue, sighting, 1)),
-            Self::Outputs(telegraph) => telegraph.sighting(catalogue, now, sighting),
+            Self::File(file) => file.write(&event_of(catalogue, sighting, 1)),
+            Self::Outputs(told) => told.sighting(catalogue, now, sighting),
         }
     }
 
@@ -86,15 +86,15 @@ impl Telling {
     pub(super) fn event(&mut self, event: &Event<'_>) {
         match self {
             Self::Nobody => {}
-            Self::Writing(writing) => writing.write(event),
-            Self::Outputs(telegraph) => telegraph.outputs.tell(event),
+            Self::File(file) => file.write(event),
+            Self::Outputs(told) => told.outputs.tell(event),
         }
     }
 
     /// Tells what was held back until `now`.
     pub(super) fn tick(&mut self, catalogue: &Catalogue, now: Timestamp) {
-        if let Self::Outputs(telegraph) = self {
-            telegraph.tick(catalogue, now);
+        if let Self::Outputs(told) = self {
+            told.tick(catalogue, now);
         }
     }
 
@@ -106,16 +106,16 @@ impl Telling {
     pub(super) fn finish(&mut self, catalogue: &Catalogue) -> io::Result<()> {
         match std::mem::take(self) {
             Self::Nobody => Ok(()),
-            Self::Writing(writing) => writing.finish(),
-            Self::Outputs(mut telegraph) => {
-                telegraph.finish(catalogue);
+            Self::File(file) => file.finish(),
+            Self::Outputs(mut told) => {
+                told.finish(catalogue);
                 Ok(())
             }
         }
     }
 }
 
-impl Writing {
+impl ToFile {
     fn write(&mut self, event: &Event<'_>) {
         if self.failed.is_some() {
             return;
@@ -135,7 +135,7 @@ impl Writing {
     }
 }
 
-impl Telegraph {
+impl ToOutputs {
     fn sighting(&mut self, catalogue: &Catalogue, now: Timestamp, sighting: &Sighting) {
         if let Some(repeats) = &mut self.repeats {
             repeats.tick(now, &mut self.due);
