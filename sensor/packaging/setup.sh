@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that are missing: "build" for the build, "deb" for the package too,
-# "test" for all of the tests, which also want a Python with Grafana's keys in target/tools.
+# "test" for all of the tests, which also want some tools in target/tools.
 set -eu
 
 packages="gcc libc6-dev libpcap-dev make"
@@ -9,8 +9,8 @@ if [ "$mode" = deb ] || [ "$mode" = test ]; then
     packages="$packages binutils dpkg-dev"
 fi
 if [ "$mode" = test ]; then
-    packages="$packages bind9-dnsutils buildah chromium curl ethtool iproute2 jq lintian \
-        mmdebstrap ngtcp2-client ngtcp2-server openssl prometheus prometheus-alertmanager python3 \
+    packages="$packages bind9-dnsutils buildah chromium curl ethtool iproute2 jq \
+        libcap2-bin lintian mmdebstrap ngtcp2-client ngtcp2-server openssl prometheus prometheus-alertmanager python3 \
         python3-venv strace systemd tcpdump tcpreplay"
 fi
 
@@ -30,21 +30,32 @@ install_packages() {
     $sudo apt-get install -y -qq --no-install-recommends $1 >/dev/null
 }
 
-# Grafana's own model of dashboards; from PyPI, as Debian has none.
+# What Debian has not: Grafana's own model of dashboards and the schema of compose files, both from PyPI.
+# And what no test may take from a registry of images: a base for the sensor's image.
 install_tools() {
     tools=$(cd "$(dirname "$0")/../.." && pwd)/target/tools
-    wanted='grafana-foundation-sdk==1769699379!11.6.0'
-    if [ "$(cat "$tools/wanted" 2>/dev/null)" = "$wanted" ]; then
-        return
+    wanted='grafana-foundation-sdk==1769699379!11.6.0 jsonschema==4.26.0'
+    compose='docker-compose==1.29.2'
+    mkdir -p "$tools"
+    if [ "$(cat "$tools/wanted" 2>/dev/null)" != "$wanted $compose" ]; then
+        echo "setup: installing $wanted $compose in target/tools"
+        # shellcheck disable=SC2086 # a list of words is what is meant
+        if ! { python3 -m venv --clear "$tools/python" &&
+            "$tools/python/bin/pip" install -q --no-input $wanted &&
+            "$tools/python/bin/pip" install -q --no-input --no-deps "$compose"; }; then
+            echo "setup: $wanted $compose cannot be had; tests of dashboards need them" >&2
+            exit 1
+        fi
+        echo "$wanted $compose" >"$tools/wanted"
     fi
-    echo "setup: installing $wanted in target/tools"
-    rm -rf "$tools"
-    mkdir -p "$(dirname "$tools")"
-    if ! { python3 -m venv "$tools" && "$tools/bin/pip" install -q --no-input "$wanted"; }; then
-        echo "setup: $wanted cannot be had; the tests of dashboards need it" >&2
-        exit 1
+    if [ ! -s "$tools/debian-12.tar" ] && [ "$(id -u)" -eq 0 ]; then
+        echo "setup: making the base of an image in target/tools"
+        mmdebstrap --quiet --variant=minbase --include="libcap2-bin libpcap0.8 \
+            systemd-standalone-sysusers systemd-standalone-tmpfiles" \
+            --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+            bookworm "$tools/debian-12.new"
+        mv "$tools/debian-12.new" "$tools/debian-12.tar"
     fi
-    echo "$wanted" >"$tools/wanted"
 }
 
 missing=""

@@ -1,5 +1,7 @@
 //! A receiver of Alertmanager's messages: a web server that takes what is posted to it.
 
+#![allow(dead_code, reason = "each file of tests uses some of it")]
+
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -214,14 +214,14 @@ pub(crate) fn needs_prometheus(program: &str) {
         .status();
     assert!(
         found.is_ok(),
-        "{program} is missing: apt-get install --no-install-recommends prometheus"
+        "{program} is missing: apt-get install --no-install-recommends prometheus prometheus-alertmanager"
     );
 }
 
 /// The Python that has what tests of dashboards need; `make setup-test` puts it there.
 #[track_caller]
 pub(crate) fn python() -> Command {
-    let path = tests().join("../../target/tools/bin/python");
+    let path = tests().join("../../target/tools/python/bin/python");
     assert!(
         path.exists(),
         "{} is missing: make setup-test",

@@ -50,7 +50,7 @@ fn host(number: u16) -> Host {
     let always = 0..TODAY + 1;
     let (habit, contact) = match number {
         // Cleaned, one every three days.
-        120..140 => (Habit::Antivirus, vec![0..day(30, 3, 120)]),
+        120..140 => (Habit::Antivirus, vec![0..day(43, 3, 120)]),
         // Cleaned and taken up again; the last one today.
         140..144 => (Habit::Antivirus, vec![0..60, day(100, 1, 140)..TODAY + 1]),
         144 => (Habit::Antivirus, vec![0..60, TODAY..TODAY + 1]),
@@ -87,7 +87,12 @@ fn host(number: u16) -> Host {
 
 impl Host {
     pub(crate) fn address(&self) -> [u8; 4] {
-        [10, 50, (self.number / 100) as u8, (self.number % 100) as u8 + 1]
+        [
+            10,
+            50,
+            (self.number / 100) as u8,
+            (self.number % 100) as u8 + 1,
+        ]
     }
 
     /// Its address as text.
@@ -143,7 +148,11 @@ impl Host {
             "waived"
         } else if run.contains(&TODAY) {
             let is_fresh = TODAY - run.start < 3;
-            if runs > 1 && is_fresh { "returned" } else { "active" }
+            if runs > 1 && is_fresh {
+                "returned"
+            } else {
+                "active"
+            }
         } else if self.alive.end + 7 <= TODAY {
             "absent"
         } else if run.end + 14 <= TODAY {

@@ -2,12 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::course::{Habit, Host, TODAY, hosts};
-use crate::generate::dns::{self, Answer, Question, TYPE_A};
-use crate::generate::frame::{ACK, Direction, FIN, PSH, Path, SYN, TcpFields};
-use crate::generate::rng::Rng;
-use crate::generate::tls::{self, Hello};
+use crate::course::{Habit, Host, TODAY, hosts};
+use crate::dns::{self, Answer, Question, TYPE_A};
+use crate::frame::{ACK, Direction, FIN, PSH, Path, SYN, TcpFields};
+use crate::rng::Rng;
 use crate::sensor::capture::Frame;
+use crate::tls::{self, Hello};
 
 /// Makes the frames of a part of the story.
 pub(crate) struct Traffic {
@@ -75,7 +75,10 @@ impl Traffic {
             // No name is read: a shell, DNS over TLS, and a virtual private network.
             3 => {
                 let path = self.path(host, server(3, 22));
-                self.converse(&path, &[(b"SSH-2.0-OpenSSH_9.2\r\n", b"SSH-2.0-OpenSSH_9.2\r\n")]);
+                self.converse(
+                    &path,
+                    &[(b"SSH-2.0-OpenSSH_9.2\r\n", b"SSH-2.0-OpenSSH_9.2\r\n")],
+                );
             }
             5 => {
                 let path = self.path(host, server(5, 853));
@@ -114,7 +117,11 @@ impl Traffic {
             address: IpAddr::V4(server),
         };
         self.datagram(&resolver, Direction::Up, &dns::query(&question));
-        self.datagram(&resolver, Direction::Down, &dns::response(&question, &answer));
+        self.datagram(
+            &resolver,
+            Direction::Down,
+            &dns::response(&question, &answer),
+        );
         let hello = Hello {
             name,
             post_quantum: false,
@@ -145,7 +152,13 @@ impl Traffic {
             down = down.wrapping_add(answered.len() as u32);
         }
         self.segment(path, Direction::Up, (up, down), FIN | ACK, &[]);
-        self.segment(path, Direction::Down, (down, up.wrapping_add(1)), FIN | ACK, &[]);
+        self.segment(
+            path,
+            Direction::Down,
+            (down, up.wrapping_add(1)),
+            FIN | ACK,
+            &[],
+        );
         let last = (up.wrapping_add(1), down.wrapping_add(1));
         self.segment(path, Direction::Up, last, ACK, &[]);
     }
