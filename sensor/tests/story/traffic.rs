@@ -250,7 +250,7 @@ fn address_of(name: &str) -> Ipv4Addr {
 pub(crate) const HALF_DAY: u64 = 43_200 * 1_000_000_000;
 
 /// More frames than the sensor reads before it tells of them.
-pub(crate) const FILLING: usize = 4_200;
+pub(crate) const FILLING: usize = 5_500;
 
 /// Nanoseconds from one frame to the next.
 const BETWEEN_FRAMES: u64 = 20_000;
