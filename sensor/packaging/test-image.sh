@@ -34,7 +34,7 @@ images() {
 # All that the build installs is in the base already, so that it needs no network.
 base=$top/target/tools/debian-12.tar
 [ -s "$base" ] || sh "$here/setup.sh" test
-"$here/deb.sh" "$1" "$folder/debian" >/dev/null
+PHONEHOME_DEB_COMPRESSION=none "$here/deb.sh" "$1" "$folder/debian" >/dev/null
 mkdir "$folder/base"
 printf 'FROM scratch\nADD debian-12.tar /\n' >"$folder/base/Containerfile"
 ln "$base" "$folder/base/" 2>/dev/null || cp "$base" "$folder/base/"

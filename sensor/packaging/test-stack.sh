@@ -18,7 +18,7 @@ outside() {
     folder=$(mktemp -d)
     trap 'cleanup' EXIT
     top=$(cd "$here/../.." && pwd)
-    "$here/deb.sh" "$1" "$folder/repository/target/debian"
+    PHONEHOME_DEB_COMPRESSION=none "$here/deb.sh" "$1" "$folder/repository/target/debian"
     cp -r "$top/dashboards" "$folder/repository/"
     cp "$here/test-stack.sh" "$here/in-systemd.sh" "$folder/"
     gzip -dc "$here/../tests/demo/demo.pcap.gz" >"$folder/demo.pcap"

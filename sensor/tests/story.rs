@@ -167,14 +167,6 @@ fn has_data(
 fn numbers_that_differ(prometheus: &Prometheus, wrong: &mut Vec<String>) {
     let hosts = hosts();
     let count = |is_it: &dyn Fn(&&Host) -> bool| hosts.iter().filter(is_it).count() as f64;
-    let counts_by_vendor = |is_it: &dyn Fn(&Host) -> bool, more: &str| -> Numbers {
-        let vendors = ["bytedance", "hikvision", "kaspersky"];
-        let of = |vendor: &str| count(&|it: &&Host| it.vendor() == Some(vendor) && is_it(it));
-        vendors
-            .iter()
-            .map(|it| (format!("{it}{more}"), of(it)))
-            .collect()
-    };
     let products = |it: &Host| it.is_open() && it.habit != Habit::Reader;
     let of_cameras = |it: &&Host| it.habit == Habit::Camera;
     let state = |state: &'static str| count(&move |it: &&Host| it.state() == Some(state));
@@ -198,13 +190,13 @@ fn numbers_that_differ(prometheus: &Prometheus, wrong: &mut Vec<String>) {
             "phonehome-overview",
             "How many hosts does each vendor have, now and 30 days ago?",
             "vendor",
-            counts_by_vendor(&|it| it.made_contact_within(TODAY, 7), ""),
+            by_vendor(&hosts, |it| it.made_contact_within(TODAY, 7)),
         ),
         (
             "phonehome-overview",
             "Which vendors are left, and who has been seen lately?",
             "vendor",
-            counts_by_vendor(&products, ""),
+            by_vendor(&hosts, products),
         ),
         (
             "phonehome-overview",
@@ -232,16 +224,12 @@ fn numbers_that_differ(prometheus: &Prometheus, wrong: &mut Vec<String>) {
             wrong.push(format!("{uid}: {title}: {found:?}, not {expected:?}"));
         }
     }
-    before(prometheus, &counts_by_vendor, wrong);
+    before(prometheus, &hosts, wrong);
     rows_of_hosts(prometheus, &hosts, wrong);
 }
 
 /// The bars of 30 days ago.
-fn before(
-    prometheus: &Prometheus,
-    counts: &dyn Fn(&dyn Fn(&Host) -> bool, &str) -> Numbers,
-    wrong: &mut Vec<String>,
-) {
+fn before(prometheus: &Prometheus, hosts: &[Host], wrong: &mut Vec<String>) {
     let title = "How many hosts does each vendor have, now and 30 days ago?";
     let target = target("phonehome-overview", title, "B");
     let filled = target.expr.replace("$instance", SENSOR);
@@ -253,7 +241,7 @@ fn before(
         },
     );
     let found = by_label(&prometheus.now(&filled).unwrap(), "vendor");
-    let expected = counts(&|it| it.made_contact_within(TODAY - 31, 7), "");
+    let expected = by_vendor(hosts, |it| it.made_contact_within(TODAY - 31, 7));
     if found != expected {
         wrong.push(format!("{title}: {found:?}, not {expected:?}"));
     }
@@ -287,6 +275,16 @@ fn rows_of_hosts(prometheus: &Prometheus, hosts: &[Host], wrong: &mut Vec<String
             wrong.push(format!("hosts of {vendor}: {more:?} instead of {less:?}"));
         }
     }
+}
+
+/// How many hosts of each vendor are so.
+fn by_vendor(hosts: &[Host], is_it: impl Fn(&Host) -> bool) -> Numbers {
+    let vendors = ["bytedance", "hikvision", "kaspersky"];
+    let of = |vendor: &str| {
+        let hosts = hosts.iter().filter(|it| it.vendor() == Some(vendor));
+        hosts.filter(|it| is_it(it)).count() as f64
+    };
+    vendors.map(|it| (it.to_owned(), of(it))).into()
 }
 
 /// Values by the value of a label.

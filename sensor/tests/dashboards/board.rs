@@ -56,11 +56,11 @@ pub(crate) fn files() -> Vec<PathBuf> {
 
 /// All dashboards.
 pub(crate) fn boards() -> Vec<Board> {
-    files().iter().map(|it| board(it)).collect()
+    files().into_iter().map(board).collect()
 }
 
-fn board(path: &PathBuf) -> Board {
-    let text = fs::read_to_string(path).unwrap();
+fn board(path: PathBuf) -> Board {
+    let text = fs::read_to_string(&path).unwrap();
     let json: Value = serde_json::from_str(&text).unwrap();
     let panels: Vec<Panel> = list(&json["panels"])
         .iter()

@@ -50,24 +50,24 @@ fn host(number: u16) -> Host {
     let always = 0..TODAY + 1;
     let (habit, contact) = match number {
         // Cleaned, one every three days.
-        120..140 => (Habit::Antivirus, vec![0..day(43, 3, 120)]),
+        120..140 => (Habit::Antivirus, once(0..day(43, 3, 120))),
         // Cleaned and taken up again; the last one today.
         140..144 => (Habit::Antivirus, vec![0..60, day(100, 1, 140)..TODAY + 1]),
         144 => (Habit::Antivirus, vec![0..60, TODAY..TODAY + 1]),
         // Switched off.
-        145..150 => (Habit::Antivirus, vec![0..70]),
+        145..150 => (Habit::Antivirus, once(0..70)),
         // Cleaned ten days ago.
-        150..155 => (Habit::Antivirus, vec![0..TODAY - 10]),
-        155..160 => (Habit::Antivirus, vec![always.clone()]),
-        160..170 => (Habit::App, vec![0..day(40, 4, 160)]),
-        170..180 => (Habit::App, vec![always.clone()]),
+        150..155 => (Habit::Antivirus, once(0..TODAY - 10)),
+        155..160 => (Habit::Antivirus, once(always.clone())),
+        160..170 => (Habit::App, once(0..day(40, 4, 160))),
+        170..180 => (Habit::App, once(always.clone())),
         // Taken down from the wall.
-        180..184 => (Habit::Camera, vec![0..50]),
-        184..189 => (Habit::Camera, vec![always.clone()]),
+        180..184 => (Habit::Camera, once(0..50)),
+        184..189 => (Habit::Camera, once(always.clone())),
         // New today.
-        189 => (Habit::Camera, vec![TODAY..TODAY + 1]),
-        190..195 => (Habit::Engine, vec![always.clone()]),
-        195..200 => (Habit::Reader, vec![always.clone()]),
+        189 => (Habit::Camera, once(TODAY..TODAY + 1)),
+        190..195 => (Habit::Engine, once(always.clone())),
+        195..200 => (Habit::Reader, once(always.clone())),
         _ => (Habit::Clean, Vec::new()),
     };
     let alive = match number {
@@ -83,6 +83,10 @@ fn host(number: u16) -> Host {
         contact,
         waived: number == 159,
     }
+}
+
+fn once(days: Range<u32>) -> Vec<Range<u32>> {
+    vec![days]
 }
 
 impl Host {
