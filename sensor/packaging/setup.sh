@@ -9,9 +9,9 @@ if [ "$mode" = deb ] || [ "$mode" = test ]; then
     packages="$packages binutils dpkg-dev"
 fi
 if [ "$mode" = test ]; then
-    packages="$packages bind9-dnsutils buildah chromium curl ethtool iproute2 jq \
-        libcap2-bin lintian mmdebstrap ngtcp2-client ngtcp2-server openssl prometheus prometheus-alertmanager python3 \
-        python3-venv strace systemd tcpdump tcpreplay"
+    packages="$packages bind9-dnsutils chromium curl ethtool iproute2 lintian ngtcp2-client \
+        ngtcp2-server openssl prometheus python3 strace systemd tcpdump tcpreplay"
+    packages="$packages buildah jq libcap2-bin mmdebstrap prometheus-alertmanager python3-venv"
 fi
 
 install_packages() {
@@ -53,8 +53,8 @@ install_tools() {
         mmdebstrap --quiet --variant=minbase --include="libcap2-bin libpcap0.8 \
             systemd-standalone-sysusers systemd-standalone-tmpfiles" \
             --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-            bookworm "$tools/debian-12.new"
-        mv "$tools/debian-12.new" "$tools/debian-12.tar"
+            bookworm "$tools/new.tar"
+        mv "$tools/new.tar" "$tools/debian-12.tar"
     fi
 }
 
