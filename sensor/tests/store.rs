@@ -40,7 +40,11 @@ fn killed_at_any_moment_it_takes_back_nothing_and_tells_nothing_twice() {
     let mut with_findings = 0;
     for round in 0..KILLS {
         let mut sensor = wire.start(&state);
-        let end = Instant::now() + Duration::from_millis(random.below(100, 2_500));
+        // One in three times while it may be starting still.
+        if round % 3 != 0 {
+            wire.wait_for("/-/ready", |it| it == "ready\n");
+        }
+        let end = Instant::now() + Duration::from_millis(random.below(100, 2_000));
         let mut counted = 0;
         while Instant::now() < end {
             for (host, verdict) in wire.hosts() {
@@ -57,7 +61,11 @@ fn killed_at_any_moment_it_takes_back_nothing_and_tells_nothing_twice() {
         sensor.signal("KILL");
         sensor.ended_within(sensor::PATIENCE);
         let kept = Kept::read(&state);
-        assert_eq!(kept.integrity, "ok", "round {round}");
+        assert!(
+            kept.integrity == "ok" || told.is_empty() && kept.changes.is_empty(),
+            "round {round}: {}",
+            kept.integrity
+        );
         for (host, verdict) in &told {
             let saved = kept.verdicts.get(host);
             assert!(
@@ -259,6 +267,7 @@ fn opened_in(page: &str) -> u64 {
 }
 
 /// What is in the file.
+#[derive(Default)]
 struct Kept {
     integrity: String,
     /// Places of the verdicts of hosts on the ladder.
@@ -267,10 +276,18 @@ struct Kept {
 }
 
 impl Kept {
+    /// Reads it; there is nothing in it yet if the sensor was killed before it had made it.
     fn read(folder: &Path) -> Self {
+        if !folder.join("phonehome.db").exists() {
+            return Self::default();
+        }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
         let file = Connection::open_with_flags(folder.join("phonehome.db"), flags).unwrap();
         file.busy_timeout(Duration::from_secs(5)).unwrap();
+        let count = "SELECT count(*) FROM sqlite_schema";
+        if file.query_row(count, [], |it| it.get::<_, i64>(0)) == Ok(0) {
+            return Self::default();
+        }
         let integrity = file.query_row("PRAGMA integrity_check", [], |it| it.get(0));
         let mut findings = file.prepare("SELECT host, verdict FROM findings").unwrap();
         let findings = findings.query_map([], |it| {
