@@ -9,8 +9,9 @@ if [ "$mode" = deb ] || [ "$mode" = test ]; then
     packages="$packages binutils dpkg-dev"
 fi
 if [ "$mode" = test ]; then
-    packages="$packages bind9-dnsutils chromium curl ethtool iproute2 lintian ngtcp2-client \
-        ngtcp2-server openssl prometheus python3 strace systemd tcpdump tcpreplay"
+    packages="$packages bind9-dnsutils chromium curl ethtool iproute2 lintian logrotate \
+        ngtcp2-client ngtcp2-server openssl prometheus python3 rsyslog rsyslog-gnutls socat strace \
+        systemd tcpdump tcpreplay"
     packages="$packages buildah docker-compose jq libcap2-bin mmdebstrap prometheus-alertmanager python3-venv"
 fi
 

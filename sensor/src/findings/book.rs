@@ -37,6 +37,9 @@ pub struct Book {
     records: HashMap<(Address, VendorId), Record, RandomState>,
     /// The keys of records that may make room for others, the oldest first; each record once.
     weak: VecDeque<(Address, VendorId)>,
+    /// The keys of records that make room for hosts that are there, and for no others, the oldest
+    /// first: hosts that come back, but were never seen to exchange anything.
+    lasting: VecDeque<(Address, VendorId)>,
     counts: Counts,
     tally: Tally,
     /// Findings that have changed since they were last asked for.
@@ -63,6 +66,7 @@ impl Book {
             hosts: Hosts::new(limits.hosts),
             records: HashMap::default(),
             weak: VecDeque::new(),
+            lasting: VecDeque::new(),
             counts: Counts::default(),
             tally: Tally::default(),
             touched: BTreeSet::new(),
@@ -272,6 +276,9 @@ impl Book {
         }
         let class = self.known_class(sighting.signature)?;
         self.tally.sighting(sighting, class);
+        if sighting.reach == Reach::Transferred {
+            self.hosts.proven(host);
+        }
         let record = self.record((host, class.vendor))?;
         let mut over = Over::default();
         let may_change = record.sighting(sighting, class, manner, &mut over);
@@ -515,7 +522,7 @@ impl Book {
     /// The record of a host and a vendor, which is made if there is room, or can be made room.
     fn record(&mut self, key: (Address, VendorId)) -> Option<&mut Record> {
         if !self.records.contains_key(&key) {
-            if self.records.len() >= self.limits.findings && !self.make_room() {
+            if self.records.len() >= self.limits.findings && !self.make_room(key.0) {
                 self.counts.findings_refused += 1;
                 return None;
             }
@@ -527,17 +534,50 @@ impl Book {
 
     /// Takes out the oldest record that may as well be of a host that does not exist: it was never
     /// seen to exchange anything with anyone, nor to come back. `false` if there is none.
-    fn make_room(&mut self) -> bool {
+    ///
+    /// Hosts that only come back have half of the room at most, as someone may make up the same
+    /// hosts again and again; and they have to give way to a newcomer that is there.
+    fn make_room(&mut self, newcomer: Address) -> bool {
         while let Some(key) = self.weak.pop_front() {
-            let is_weak = |it: &Record| !it.is_lasting() && !self.hosts.is_proven(key.0);
-            if self.records.get(&key).is_some_and(is_weak) {
-                self.records.remove(&key);
-                self.touched.insert((key.1, key.0));
-                self.counts.findings_evicted += 1;
+            let Some(record) = self
+                .records
+                .get(&key)
+                .filter(|it| !self.is_there(key.0, it))
+            else {
+                continue;
+            };
+            if record.is_lasting() && self.lasting.len() < self.limits.findings.div_ceil(2) {
+                self.lasting.push_back(key);
+                continue;
+            }
+            self.take_out(key);
+            return true;
+        }
+        if !self.hosts.is_proven(newcomer) {
+            return false;
+        }
+        while let Some(key) = self.lasting.pop_front() {
+            if self
+                .records
+                .get(&key)
+                .is_some_and(|it| !self.is_there(key.0, it))
+            {
+                self.take_out(key);
                 return true;
             }
         }
         false
+    }
+
+    /// Whether a host was seen to exchange anything, by its record or else.
+    fn is_there(&self, host: Address, record: &Record) -> bool {
+        record.is_exchanging() || self.hosts.is_proven(host)
+    }
+
+    fn take_out(&mut self, key: (Address, VendorId)) {
+        self.records.remove(&key);
+        self.touched.insert((key.1, key.0));
+        self.counts.findings_evicted += 1;
     }
 
     /// The products that the signatures which bear the verdict name.

@@ -22,7 +22,10 @@ use serde_json::Value;
 
 pub(crate) mod capture;
 pub(crate) mod catalogue;
+pub(crate) mod schema;
 pub(crate) mod server;
+pub(crate) mod syslog;
+pub(crate) mod wire;
 
 /// What a run of the program gave.
 #[derive(Debug)]

@@ -78,6 +78,11 @@ impl Server {
         panic!("no line with {what:?}, but {others:?}");
     }
 
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Memory of the program that is in use, in octets.
     pub(crate) fn resident(&self) -> u64 {
         let path = format!("/proc/{}/status", self.child.id());

@@ -1,15 +1,15 @@
 //! Sources that never wait, in real threads.
 
-use std::sync::mpsc::channel;
 use std::sync::Mutex;
+use std::sync::mpsc::channel;
 use std::time::Instant;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::detection::Reach;
-use crate::pipeline::canary::frames;
 use crate::pipeline::Counts;
+use crate::pipeline::canary::frames;
 use doubles::*;
 
 pub(super) mod doubles;
