@@ -293,7 +293,9 @@ fn first_sensor(folder: &Path, end: u64) -> Server {
         .arg("--directives-folder")
         .arg(&directives)
         .arg("--waivers")
-        .arg(&waivers);
+        .arg(&waivers)
+        .arg("--events.file")
+        .arg(folder.join("events.json"));
     let server = Server::start_fed(command);
     server.line_with("serving on");
     server
