@@ -280,6 +280,7 @@ fn first_sensor(folder: &Path, end: u64) -> Server {
     );
     fs::write(directives.join("removal.toml"), removal).unwrap();
     fs::write(directives.join("overdue.toml"), overdue).unwrap();
+    fs::create_dir(folder.join("state")).unwrap();
     let waivers = folder.join("waivers.toml");
     let waiver = format!(
         "[[waiver]]\nhost = \"10.50.1.60\"\nvendor = \"kaspersky\"\nuntil = \"{}\"\nreason = \
@@ -294,6 +295,8 @@ fn first_sensor(folder: &Path, end: u64) -> Server {
         .arg(&directives)
         .arg("--waivers")
         .arg(&waivers)
+        .arg("--state.folder")
+        .arg(folder.join("state"))
         .arg("--events.file")
         .arg(folder.join("events.json"));
     let server = Server::start_fed(command);
