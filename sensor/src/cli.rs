@@ -22,6 +22,7 @@ mod flags;
 mod generate;
 mod names;
 mod read;
+mod report;
 mod rights;
 mod run;
 mod signatures;
@@ -42,6 +43,9 @@ enum Command {
     Run(run::Options),
     /// Prints every name in capture files, one JSON line an observation, in order of time.
     Names(names::Options),
+    /// Writes the report that a directive asks for: products, endpoints, how removal goes, what could
+    /// not be seen.
+    Report(report::Options),
     /// Lists the loaded signature packs, or checks packs of your own.
     Signatures(signatures::Options),
     /// Lists the directives that can be put in force, or checks directives of your own.
@@ -112,6 +116,7 @@ pub fn main() -> ExitCode {
         Command::Read(options) => read::main(&options),
         Command::Run(options) => run::main(&options),
         Command::Names(options) => names::main(&options),
+        Command::Report(options) => report::main(&options),
         Command::Signatures(options) => signatures::main(&options),
         Command::Directives(options) => directives::main(&options),
         Command::Config(options) => config::main(&options),

@@ -151,6 +151,9 @@ keys! {
     /// DNS answers remembered, for each client and in all; beyond, the oldest is forgotten.
     resolutions: usize = Limits::default().resolutions
         => "limits.resolutions", "N", AtStart, 1_000..=4_000_000;
+    /// Findings with a row on the page of hosts' metrics; beyond, those seen longest ago have none.
+    host_rows: usize = 5_000
+        => "limits.host-rows", "N", AtStart, 0..=1_000_000;
     /// Addresses and ports to serve on. What is served tells which hosts have what.
     listen_address: Vec<SocketAddr> = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, PORT))]
         => "web.listen-address", "ADDRESS", AtStart, 1..=16;

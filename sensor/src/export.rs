@@ -32,6 +32,7 @@ pub mod json;
 pub mod metrics;
 pub mod progress;
 pub mod protection;
+pub mod report;
 pub mod table;
 pub mod web_config;
 

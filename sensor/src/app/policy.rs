@@ -25,6 +25,10 @@ impl Policy {
         self.waivers.store(Arc::new(waivers));
     }
 
+    pub(super) fn directives(&self) -> Arc<Directives> {
+        self.directives.load_full()
+    }
+
     /// The same snapshot under what is in force.
     pub(super) fn applied_to(&self, snapshot: Snapshot) -> Snapshot {
         Snapshot {
