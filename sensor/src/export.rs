@@ -492,11 +492,12 @@ pub const PROGRAM: &str = "phonehome";
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Changes that a finding can go through.
-pub const CHANGES: [&str; 6] = [
+pub const CHANGES: [&str; 7] = [
     "opened",
     "strengthened",
     "quiet",
     "removed",
+    "absent",
     "returned",
     "waived",
 ];

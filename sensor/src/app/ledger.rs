@@ -13,9 +13,9 @@ use super::policy::Policy;
 use super::snapshot::{Input, snapshot};
 use crate::detection::{Notice, Sighting, What};
 use crate::export::protection::{Protection, Standing};
-use crate::export::{Ready, Snapshot, events};
+use crate::export::{Mode, Ready, Snapshot, events};
 use crate::findings::waivers::Waivers;
-use crate::findings::{Book, Change, Limits};
+use crate::findings::{Book, Change, Limits, Spans};
 use crate::host::HomeNetworks;
 use crate::inventory::Inventory;
 use crate::pipeline::{self, Counts, Follower, Loaded, canary};
@@ -32,6 +32,8 @@ pub struct Ledger {
     changes: Vec<Change>,
     events: Option<Events>,
     counts: Counts,
+    /// Number of the newest frame that a notice came from.
+    number: u64,
     protections: Arc<[(Protection, Standing)]>,
     policy: Arc<Policy>,
     shared: Option<Arc<Shared>>,
@@ -68,11 +70,12 @@ impl Ledger {
     pub fn new(loaded: Arc<Loaded>, home: HomeNetworks, limits: Limits, input: Input) -> Self {
         let loaded = Follower::new(loaded);
         let at_home = Arc::new(home);
-        let book = Book::new(
+        let mut book = Book::new(
             Arc::clone(loaded.catalogue()),
             HomeNetworks::clone(&at_home),
             limits,
         );
+        book.set_spans(spans_for(&input, Spans::default()));
         Self {
             loaded,
             input,
@@ -82,6 +85,7 @@ impl Ledger {
             changes: Vec::new(),
             events: None,
             counts: Counts::default(),
+            number: 0,
             protections: Arc::default(),
             policy: Arc::default(),
             shared: None,
@@ -211,8 +215,23 @@ impl Ledger {
         }
     }
 
+    /// Takes the time that has passed without notices: on a wire any frame shows that it is alive; of
+    /// files only the end does, since what counts say before depends on how far threads have come.
+    fn pass(&mut self, counts: &Counts) {
+        let is_alive = match self.input.mode {
+            Mode::Live => counts.intake.frames > self.counts.intake.frames,
+            Mode::File => counts.finished,
+        };
+        let clock = counts.workers.iter().filter_map(|it| it.clock).max();
+        if let Some(at) = clock.filter(|_| is_alive) {
+            self.book.pass(at, self.number, &mut self.changes);
+            self.tell_changes();
+        }
+    }
+
     fn tell_changes(&mut self) {
         for change in self.changes.drain(..) {
+            self.book.count(&change);
             let Some(events) = &mut self.events else {
                 continue;
             };
@@ -256,6 +275,7 @@ impl Ledger {
 impl pipeline::Ledger for Ledger {
     fn take(&mut self, notice: &Notice) {
         self.renew();
+        self.number = notice.number;
         if let What::Sighting(sighting) = &notice.what {
             self.tell_sighting(sighting);
         }
@@ -270,6 +290,7 @@ impl pipeline::Ledger for Ledger {
 
     fn count(&mut self, counts: &Counts) {
         self.renew();
+        self.pass(counts);
         self.counts = counts.clone();
         self.publish();
         if let Some(mut manager) = self.manager.take() {
@@ -345,6 +366,14 @@ impl Events {
         if let Err(error) = write(&mut self.line).and_then(|()| self.out.write_all(&self.line)) {
             self.failed = Some(error);
         }
+    }
+}
+
+/// The spans for an input.
+const fn spans_for(input: &Input, spans: Spans) -> Spans {
+    match input.mode {
+        Mode::Live => spans.live(),
+        Mode::File => spans,
     }
 }
 

@@ -14,7 +14,6 @@ use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 
 use self::page::{Page, encode, float};
-use super::directives::State;
 use super::json::{ECH, QUIC_VERSIONS};
 use super::protection::Protection;
 use super::{
@@ -497,7 +496,7 @@ fn findings(page: &mut Page, snapshot: &Snapshot) {
         vendors_and(snapshot, verdicts).chain(
             snapshot
                 .stated()
-                .filter(|(_, state)| *state == State::Active)
+                .filter(|(_, state)| state.is_open())
                 .map(|(it, _)| ([snapshot.vendor_id(it.vendor), verdict_word(it.verdict)], 1)),
         ),
     );

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::detection::Reach;
 use crate::findings::waivers::Waivers;
-use crate::findings::{Finding, Verdict};
+use crate::findings::{Finding, State, Verdict};
 use crate::frame::{Card, LinkType};
 use crate::host::Address;
 use crate::names::{Endpoint, Name, Observation, Source, Transport};
@@ -275,6 +275,8 @@ fn findings() -> Vec<Finding> {
             Name::from_text(b"s00.upd.kaspersky.com").unwrap(),
             "kl-u01".to_owned(),
         )],
+        state: State::Active,
+        state_since: at(12),
     };
     let likely = Finding {
         host: address("2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff"),
@@ -295,6 +297,7 @@ fn findings() -> Vec<Finding> {
         categories: vec![Category::Web],
         first_seen: at(500),
         last_seen: at(600),
+        state_since: at(500),
         contacts: [0, 0, 0, 5, 0],
         ..kaspersky.clone()
     };

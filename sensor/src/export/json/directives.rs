@@ -166,12 +166,7 @@ pub(super) fn row<'a>(snapshot: &Snapshot, directive: &'a Directive) -> Row<'a> 
 }
 
 fn counted(tally: &Tally) -> Map<u64> {
-    let count = |state| match state {
-        "open" => tally.open,
-        "waived" => tally.waived,
-        _ => 0,
-    };
-    Map(DIRECTIVE_STATES.map(|it| (it, count(it))).into())
+    Map(DIRECTIVE_STATES.map(|it| (it, tally.count(it))).into())
 }
 
 fn not_counted(tally: &Tally) -> Map<u64> {
