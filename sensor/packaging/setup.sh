@@ -10,7 +10,7 @@ if [ "$mode" = deb ] || [ "$mode" = test ]; then
 fi
 if [ "$mode" = test ]; then
     packages="$packages bind9-dnsutils chromium curl ethtool iproute2 lintian ngtcp2-client \
-        ngtcp2-server openssl prometheus python3 strace systemd tcpdump tcpreplay"
+        ngtcp2-server openssl poppler-utils prometheus python3 strace systemd tcpdump tcpreplay"
 fi
 
 missing=""

@@ -15,9 +15,9 @@ use crate::app::ledger::Ledger;
 use crate::app::snapshot::Input;
 use crate::app::{self, Reading, Threads};
 use crate::config::{Duties, Places};
-use crate::export::report::{self, Ask, Courses, Origin, Report};
+use crate::export::report::{self, Ask, Origin, Report};
 use crate::export::{Snapshot, json};
-use crate::findings::Limits;
+use crate::findings::{History, Limits};
 use crate::pipeline::Loaded;
 use crate::time::Timestamp;
 use crate::worker;
@@ -83,7 +83,7 @@ pub(super) fn main(options: &Options) -> Ended {
         sensor: options.sensor.clone(),
         origin: Origin::Files,
     };
-    let report = Report::new(&snapshot, &Courses::default(), ask);
+    let report = Report::new(&snapshot, &History::default(), ask);
     let text = match options.format {
         Format::Html => report::html::html(&report),
         Format::Csv => Some(report::csv::csv(&report)),

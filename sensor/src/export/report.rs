@@ -1,7 +1,7 @@
 //! The report that a directive asks for: which products are there, on which hosts and on what
 //! evidence, how removal goes, and what could not be seen.
 //!
-//! In come a [`Snapshot`], whose directives are those to be reported on, and the [`Courses`] of its
+//! In come a [`Snapshot`], whose directives are those to be reported on, and the [`History`] of its
 //! findings; out goes a [`Report`], which [`html`], [`csv`], [`markdown`] and
 //! [`json::report`](super::json::report) write. A snapshot without directives gives an inventory of
 //! all that was found. The day is that of the packets, and when the report was made is given from
@@ -15,18 +15,19 @@ use std::collections::BTreeMap;
 use phonehome_signatures::{Day, Directive, Signature};
 
 use self::burn_down::BurnDown;
-pub use self::courses::{Courses, Stands, Turn};
+use self::courses::Courses;
 use super::Snapshot;
-use crate::findings::Finding;
+use super::directives::Shown;
 use crate::findings::waivers::Waived;
+use crate::findings::{Finding, History, State};
 use crate::host::Address;
 use crate::time::Timestamp;
 
 pub(super) mod burn_down;
 mod chart;
+mod courses;
 pub mod csv;
 mod elements;
-mod courses;
 pub mod html;
 pub mod markdown;
 mod page;
@@ -175,11 +176,14 @@ impl Stand {
     }
 
     fn of(snapshot: &Snapshot, finding: &Finding) -> Self {
-        let word = snapshot.state(finding).as_str();
-        let mut stands = Self::ALL.into_iter();
-        stands
-            .find(|it| it.as_str() == word)
-            .unwrap_or(Self::Active)
+        match snapshot.state(finding) {
+            Shown::Waived => Self::Waived,
+            Shown::Is(State::Active) => Self::Active,
+            Shown::Is(State::Quiet) => Self::Quiet,
+            Shown::Is(State::Removed) => Self::Removed,
+            Shown::Is(State::Absent) => Self::Absent,
+            Shown::Is(State::Returned) => Self::Returned,
+        }
     }
 }
 
@@ -245,7 +249,16 @@ pub(super) struct Short {
 }
 
 impl Short {
-    pub(super) fn new(snapshot: &Snapshot, courses: &Courses, directive: &Directive) -> Self {
+    /// One for each directive in force, in their order.
+    pub(super) fn all(snapshot: &Snapshot, history: &History) -> Vec<Self> {
+        let courses = Courses::new(snapshot, history);
+        let directives = snapshot.directives.list().iter();
+        directives
+            .map(|it| Self::new(snapshot, &courses, it))
+            .collect()
+    }
+
+    fn new(snapshot: &Snapshot, courses: &Courses, directive: &Directive) -> Self {
         let part = Part::new(snapshot, courses, Some(directive));
         Self {
             open: part.counts.open(),
@@ -264,15 +277,16 @@ impl Short {
 impl<'a> Report<'a> {
     /// Makes the report on a snapshot.
     #[must_use]
-    pub fn new(snapshot: &'a Snapshot, courses: &Courses, ask: Ask) -> Self {
+    pub fn new(snapshot: &'a Snapshot, history: &History, ask: Ask) -> Self {
         let today = snapshot.today();
+        let courses = Courses::new(snapshot, history);
         let directives = snapshot.directives.list();
         let parts: Vec<Part<'a>> = if directives.is_empty() {
-            vec![Part::new(snapshot, courses, None)]
+            vec![Part::new(snapshot, &courses, None)]
         } else {
             let parts = directives.iter();
             parts
-                .map(|it| Part::new(snapshot, courses, Some(it)))
+                .map(|it| Part::new(snapshot, &courses, Some(it)))
                 .collect()
         };
         let signatures = cited(snapshot, &parts);

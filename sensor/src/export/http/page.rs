@@ -13,7 +13,7 @@ use askama::Template;
 use phonehome_signatures::VendorId;
 
 use self::health::Health;
-use crate::export::report::{Courses, Short};
+use crate::export::report::Short;
 use crate::export::table::directives;
 use crate::export::table::unseen::{connections_sentence, lines, unnamed_rows};
 use crate::export::table::{clean, human_duration, meaning};
@@ -21,7 +21,7 @@ use crate::export::{
     Canary, Mode, STAGES, Snapshot, VERSION, human_count, human_octets, human_share, is_flagged,
     iso_seconds, verdict_word,
 };
-use crate::findings::{Finding, Verdict};
+use crate::findings::{Finding, History, Verdict};
 use crate::host::Address;
 use crate::time::Timestamp;
 
@@ -431,19 +431,17 @@ fn duties(snapshot: &Snapshot, shows_hosts: bool) -> Vec<DutyRow> {
             None => format!("{line}."),
         }
     });
-    let courses = Courses::default();
-    let directives = snapshot.directives.list().iter().zip(sentences).enumerate();
-    let rows = directives.map(|(place, (directive, sentence))| {
-        let short = Short::new(snapshot, &courses, directive);
-        DutyRow {
-            name: clean(&directive.name),
-            sentence: clean(&sentence),
-            due: clean(&short.due),
-            open: human_count(short.open),
-            removed: human_count(short.removed),
-            line: short.line(&format!("directive-{place}")),
-            report: shows_hosts.then(|| format!("/report?directive={}", directive.id)),
-        }
+    let shorts = Short::all(snapshot, &History::default());
+    let directives = snapshot.directives.list().iter().zip(sentences);
+    let directives = directives.zip(shorts).enumerate();
+    let rows = directives.map(|(place, ((directive, sentence), short))| DutyRow {
+        name: clean(&directive.name),
+        sentence: clean(&sentence),
+        due: clean(&short.due),
+        open: human_count(short.open),
+        removed: human_count(short.removed),
+        line: short.line(&format!("directive-{place}")),
+        report: shows_hosts.then(|| format!("/report?directive={}", directive.id)),
     });
     rows.collect()
 }

@@ -67,9 +67,8 @@ impl BurnDown {
         let today = number(snapshot.today());
         let mut days: BTreeMap<i64, (u64, u64)> = BTreeMap::new();
         for endpoint in endpoints {
-            let finding = endpoint.finding;
-            let turns = courses.of(finding.vendor, finding.host);
-            for (day, came) in turns_of(endpoint, turns, directive, today) {
+            let turns = courses.of(endpoint.finding);
+            for (day, came) in turns_of(endpoint, &turns, directive, today) {
                 let (opened, closed) = days.entry(day.min(today)).or_default();
                 *(if came { opened } else { closed }) += 1;
             }
@@ -141,16 +140,6 @@ fn turns_of(
     today: i64,
 ) -> Vec<(i64, bool)> {
     let finding = endpoint.finding;
-    let first = Turn {
-        at: finding.first_seen,
-        stands: Stands::Open,
-        verdict: finding.verdict,
-    };
-    let turns = if turns.is_empty() {
-        std::slice::from_ref(&first)
-    } else {
-        turns
-    };
     let was_waived = turns.iter().any(|it| it.stands == Stands::Waived);
     let is_waived = endpoint.stand == Stand::Waived;
     if is_waived && !was_waived {

@@ -1,35 +1,34 @@
-//! What happened to findings, as far as it is known.
+//! The course that each finding took, as far as it is known.
 //!
-//! Where nothing is known of a finding's past, it is taken to have stood since it was first seen.
+//! Where nothing is known of a finding's past, it is taken to have stood since it was first seen, and,
+//! if it stands no more, to have ended when its present state began.
 
 use std::collections::BTreeMap;
 
 use phonehome_signatures::VendorId;
 
-use crate::findings::Verdict;
+use crate::export::Snapshot;
+use crate::findings::{ChangeKind, Finding, History, Verdict};
 use crate::host::Address;
 use crate::time::Timestamp;
 
-/// The changes of findings, each in order of time.
+/// What happened to findings, each in order of time.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Courses {
+pub(super) struct Courses {
     turns: BTreeMap<(VendorId, Address), Vec<Turn>>,
 }
 
-/// A change of a finding: from `at` on it stands like this.
+/// A turn in the course of a finding: from `at` on it stands like this.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Turn {
-    /// When it became known.
-    pub at: Timestamp,
-    /// How the finding stands from then on.
-    pub stands: Stands,
-    /// Its verdict from then on.
-    pub verdict: Verdict,
+pub(super) struct Turn {
+    pub(super) at: Timestamp,
+    pub(super) stands: Stands,
+    pub(super) verdict: Verdict,
 }
 
 /// Whether a finding stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Stands {
+pub(super) enum Stands {
     /// It is active, quiet or back.
     Open,
     /// It is open, and a waiver lets it stand.
@@ -39,12 +38,26 @@ pub enum Stands {
 }
 
 impl Courses {
-    /// Takes changes in any order.
-    #[must_use]
-    pub fn new(changes: impl IntoIterator<Item = (VendorId, Address, Turn)>) -> Self {
+    /// Sorts a history by findings. Vendors that the catalogue does not have are left out.
+    pub(super) fn new(snapshot: &Snapshot, history: &History) -> Self {
         let mut turns: BTreeMap<(VendorId, Address), Vec<Turn>> = BTreeMap::new();
-        for (vendor, host, turn) in changes {
-            turns.entry((vendor, host)).or_default().push(turn);
+        for past in history.iter() {
+            let Some((vendor, _)) = snapshot.catalogue.vendor_by_id(&past.vendor) else {
+                continue;
+            };
+            let stands = match past.kind {
+                ChangeKind::Opened
+                | ChangeKind::Strengthened
+                | ChangeKind::Quiet
+                | ChangeKind::Returned => Stands::Open,
+                ChangeKind::Waived => Stands::Waived,
+                ChangeKind::Removed | ChangeKind::Absent => Stands::Gone,
+            };
+            turns.entry((vendor, past.host)).or_default().push(Turn {
+                at: past.at,
+                stands,
+                verdict: past.to,
+            });
         }
         for turns in turns.values_mut() {
             turns.sort_by_key(|it| it.at);
@@ -52,8 +65,21 @@ impl Courses {
         Self { turns }
     }
 
-    /// What is known of a finding's past, in order of time.
-    pub(super) fn of(&self, vendor: VendorId, host: Address) -> &[Turn] {
-        self.turns.get(&(vendor, host)).map_or(&[], Vec::as_slice)
+    /// The course of a finding, in order of time.
+    pub(super) fn of(&self, finding: &Finding) -> Vec<Turn> {
+        let known = self.turns.get(&(finding.vendor, finding.host));
+        if let Some(turns) = known {
+            return turns.clone();
+        }
+        let turn = |at, stands| Turn {
+            at,
+            stands,
+            verdict: finding.verdict,
+        };
+        let mut turns = vec![turn(finding.first_seen, Stands::Open)];
+        if !finding.state.is_open() {
+            turns.push(turn(finding.state_since, Stands::Gone));
+        }
+        turns
     }
 }

@@ -7,7 +7,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use phonehome_signatures::{Directive, VendorId};
 
 use super::burn_down::BurnDown;
-use super::{Counts, Endpoint, Courses, Network, Part, Product, Stand};
+use super::{Counts, Courses, Endpoint, Network, Part, Product, Stand};
 use crate::export::table::directives::kind_words;
 use crate::export::{Snapshot, is_flagged};
 use crate::findings::profile::{Standing, standing};
