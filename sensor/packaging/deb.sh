@@ -33,9 +33,13 @@ put() { # MODE FILE... FOLDER
 put 755 "$program" usr/bin
 strip --remove-section=.comment --remove-section=.note "$root/usr/bin/phonehome"
 put 644 "$here"/phonehome.service "$here"/phonehome@.service usr/lib/systemd/system
-mkdir -p "$root/usr/lib/sysusers.d"
-install -m 644 "$here/sysusers.conf" "$root/usr/lib/sysusers.d/phonehome.conf"
+for kind in sysusers tmpfiles; do
+    mkdir -p "$root/usr/lib/$kind.d"
+    install -m 644 "$here/$kind.conf" "$root/usr/lib/$kind.d/phonehome.conf"
+done
 put 640 "$top/sensor/phonehome.toml" etc/phonehome
+sed -i 's|^# folder = "DIR"$|folder = "/var/lib/phonehome"|' "$root/etc/phonehome/phonehome.toml"
+grep -qx 'folder = "/var/lib/phonehome"' "$root/etc/phonehome/phonehome.toml"
 mkdir -p "$root/etc/phonehome/packs.d"
 chmod 750 "$root/etc/phonehome" "$root/etc/phonehome/packs.d"
 put 644 "$top"/signatures/data/packs/*.toml usr/share/phonehome/packs

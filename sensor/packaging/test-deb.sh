@@ -192,10 +192,36 @@ TEXT
     wait_until another_process "$before"
     wait_until ready
 
+    step "findings go on after a new start"
+    grep -q 'findings are kept in /var/lib/phonehome; [1-9]' /run/test/log
+    wait_until findings
+    is "$(stat -c '%a %U:%G' $state/phonehome.db)" "600 phonehome:phonehome"
+
     step "a sensor that hangs is started anew by the watchdog"
     before=$(pid)
     kill -STOP "$before"
     wait_until another_process "$before"
+    wait_until ready
+
+    step "the prefilter works with what the README says it needs"
+    sed -i 's/^#* *prefilter = .*/prefilter = "flow-required"/' $conf
+    grep -q '^prefilter = "flow-required"' $conf || printf '[capture]\nprefilter = "flow-required"\n' >>$conf
+    phonehome config check $conf
+    cat >/run/systemd/system/phonehome.service.d/prefilter.conf <<TEXT
+[Service]
+AmbientCapabilities=CAP_BPF
+CapabilityBoundingSet=CAP_BPF
+SystemCallFilter=bpf
+TEXT
+    systemctl daemon-reload
+    systemctl restart phonehome
+    wait_until ready
+    is "$(metric '^phonehome_capture_prefiltered[{]')" 1
+    is "$(awk '$1 == "CapEff:" { print $2 }' /proc/"$(pid)"/status)" 0000000000000000
+    rm /run/systemd/system/phonehome.service.d/prefilter.conf
+    sed -i '/^prefilter = "flow-required"/d' $conf
+    systemctl daemon-reload
+    systemctl restart phonehome
     wait_until ready
 
     step "an upgrade keeps settings and findings, and restarts it"
@@ -208,6 +234,7 @@ TEXT
     is "$(dpkg-query -W -f '${Version}' phonehome)" 99.0.0-1
     wait_until another_process "$before"
     wait_until ready
+    wait_until findings
 
     step "removal stops it, and keeps settings and findings"
     before=$(pid)

@@ -11,6 +11,8 @@ use crate::frame::Run;
 use crate::pipeline::{Ledger, Loaded, Next, Sizes, Source, inline, threads};
 use crate::worker::Report;
 
+pub mod aside;
+mod keeper;
 pub mod ledger;
 #[cfg(feature = "capture")]
 pub mod live;

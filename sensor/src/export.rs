@@ -17,7 +17,7 @@ use phonehome_signatures::{Catalogue, Category, Directives, VendorId};
 
 use crate::detection::Reach;
 use crate::findings::waivers::Waivers;
-use crate::findings::{Finding, Verdict};
+use crate::findings::{Finding, History, Verdict};
 use crate::frame::{Card, LinkType};
 use crate::host::Address;
 use crate::names::Source;
@@ -83,6 +83,10 @@ pub struct Snapshot {
     pub resolved_addresses: u64,
     /// Remembered names that were forgotten because the table was full.
     pub resolved_evicted: u64,
+    /// What has happened to findings since the beginning.
+    pub history: History,
+    /// How findings are kept; `None` where they are not.
+    pub store: Option<Store>,
     /// What keeps the process from doing harm; empty for a program that only reads files and ends.
     pub protections: Arc<[(Protection, Standing)]>,
 }
@@ -166,6 +170,8 @@ pub struct Room {
     pub buffered_bytes: u64,
     /// Findings that made room for others.
     pub findings_evicted: u64,
+    /// Findings that were removed or absent for longer than they are kept.
+    pub findings_expired: u64,
     /// What was left out for want of room, by the words of [`REFUSED`].
     pub refused: [u64; REFUSED.len()],
 }
@@ -178,6 +184,27 @@ pub const REFUSED: [&str; 5] = [
     "finding-signatures",
     "dns-questions",
 ];
+
+/// How findings are kept on disk.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Store {
+    /// When the newest save succeeded, by the clock of the machine; that of the start before the first.
+    pub last_save: Timestamp,
+    /// Saves that failed.
+    pub save_failures: u64,
+    /// Upper bounds of the times that saves take, rising.
+    pub save_bounds: Vec<Duration>,
+    /// Saves by the first bound that they kept; the last are those beyond.
+    pub save_counts: Vec<u64>,
+    /// All times together.
+    pub save_sum: Duration,
+    /// Octets of the file.
+    pub file_bytes: u64,
+    /// Rows of findings and of changes that were deleted, for their age or their number.
+    pub deleted: [u64; 2],
+    /// Changes that were told of and never saved, for there were too many that waited.
+    pub lost_changes: u64,
+}
 
 /// Whether captures are open and packs loaded.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -23,7 +23,7 @@ use crate::names::dns::DNS_PORT;
 use crate::time::Timestamp;
 
 use crate::visibility::Visibility;
-use desk::{Desk, Roles};
+use desk::{Desk, Due, Roles};
 use pending::Pending;
 use repeats::Repeats;
 use unfinished::Unfinished;
@@ -295,7 +295,12 @@ impl Worker {
             }
             let begin = self.desk.told.len();
             match event {
-                Event::Progress => self.desk.progress(self.flows.flow_mut(place), number, at),
+                Event::Progress => {
+                    let flow = self.flows.flow_mut(place);
+                    if self.desk.progress(flow, number, at) == Due::Again {
+                        self.due.push((since, place));
+                    }
+                }
                 Event::End => {
                     let flow = self.take_out(place);
                     self.desk.end(flow, number, at);

@@ -195,6 +195,49 @@ fn started_as_a_service_manager_does_it_gives_up_the_rest() {
 }
 
 #[test]
+fn the_prefilter_needs_one_right_more_and_gives_that_up_too() {
+    let as_service = |rights: &str| {
+        [
+            "setpriv".to_owned(),
+            "--reuid=65534".to_owned(),
+            "--regid=65534".to_owned(),
+            "--clear-groups".to_owned(),
+            "--no-new-privs".to_owned(),
+            format!("--bounding-set=-all,{rights}"),
+            format!("--inh-caps=-all,{rights}"),
+            format!("--ambient-caps=-all,{rights}"),
+        ]
+    };
+    let started = |wire: &Wire, rights: &str, prefilter: &str| {
+        let starter = as_service(rights);
+        let starter: Vec<&str> = starter.iter().map(String::as_str).collect();
+        let mut arguments = ALL_REQUIRED[2..].to_vec();
+        arguments.extend(["--capture.prefilter", prefilter]);
+        wire.start_by(&starter, &arguments)
+    };
+    let in_force = |wire: &Wire, wanted: &str| {
+        wire.wait_for("/metrics", |it| {
+            it.contains(&format!(
+                "phonehome_capture_prefiltered{{interface=\"mon0\"}} {wanted}\n"
+            ))
+        });
+    };
+    let Some(wire) = Wire::new() else { return };
+    let sensor = started(&wire, "+net_raw,+bpf", "flow-required");
+    in_force(&wire, "1");
+    for status in wire.process().threads() {
+        assert!(status.contains("CapEff:\t0000000000000000"), "{status}");
+    }
+    drop(sensor);
+    let mut refused = started(&wire, "+net_raw", "flow-required");
+    refused.line_with("needs CAP_BPF");
+    assert_eq!(refused.ended_within(sensor::PATIENCE).code(), Some(1));
+    let without = started(&wire, "+net_raw", "flow");
+    without.line_with("the kernel refuses the prefilter, which is not in force");
+    in_force(&wire, "0");
+}
+
+#[test]
 fn root_that_may_not_change_its_user_is_told_so_and_goes_on() {
     let Some(wire) = Wire::new() else { return };
     // As in a container with one capability.
@@ -300,6 +343,9 @@ fn a_service_manager_hears_that_it_is_ready_alive_and_stopping() {
         let next = heard();
         assert!(next.starts_with("WATCHDOG=1\n"), "{next}");
     }
+    wire.process().signal("HUP");
+    while !heard().starts_with("RELOADING=1\nMONOTONIC_USEC=") {}
+    while heard() != "READY=1\n" {}
     // A process that is stopped answers nothing.
     wire.process().signal("STOP");
     socket

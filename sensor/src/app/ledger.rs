@@ -6,19 +6,23 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use phonehome_signatures::Directives;
+use phonehome_signatures::{Directives, VendorId};
 
+use super::keeper::Keeper;
 use super::manager::Manager;
-use super::policy::Policy;
-use super::snapshot::{Input, snapshot};
+use super::policy::{Covers, Policy};
+use super::snapshot::{Input, snapshot, stored};
 use crate::detection::{Notice, Sighting, What};
 use crate::export::protection::{Protection, Standing};
 use crate::export::{Mode, Ready, Snapshot, events};
+use crate::findings::history::{History, Past};
+use crate::findings::saved::{Kept, Restored};
 use crate::findings::waivers::Waivers;
 use crate::findings::{Book, Change, Limits, Spans};
-use crate::host::HomeNetworks;
+use crate::host::{Address, HomeNetworks};
 use crate::inventory::Inventory;
 use crate::pipeline::{self, Counts, Follower, Loaded, canary};
+use crate::store::Handle;
 use crate::worker::Told;
 
 /// The one writer of findings.
@@ -32,8 +36,10 @@ pub struct Ledger {
     changes: Vec<Change>,
     events: Option<Events>,
     counts: Counts,
-    /// Number of the newest frame that a notice came from.
-    number: u64,
+    spans: Spans,
+    covers: Covers,
+    history: History,
+    keeper: Option<Keeper>,
     protections: Arc<[(Protection, Standing)]>,
     policy: Arc<Policy>,
     shared: Option<Arc<Shared>>,
@@ -70,13 +76,12 @@ impl Ledger {
     pub fn new(loaded: Arc<Loaded>, home: HomeNetworks, limits: Limits, input: Input) -> Self {
         let loaded = Follower::new(loaded);
         let at_home = Arc::new(home);
-        let mut book = Book::new(
+        let book = Book::new(
             Arc::clone(loaded.catalogue()),
             HomeNetworks::clone(&at_home),
             limits,
         );
-        book.set_spans(spans_for(&input, Spans::default()));
-        Self {
+        let mut ledger = Self {
             loaded,
             input,
             book,
@@ -85,13 +90,38 @@ impl Ledger {
             changes: Vec::new(),
             events: None,
             counts: Counts::default(),
-            number: 0,
+            spans: Spans::default(),
+            covers: Covers::default(),
+            history: History::default(),
+            keeper: None,
             protections: Arc::default(),
             policy: Arc::default(),
             shared: None,
             manager: None,
             stop: Box::new(|| false),
-        }
+        };
+        ledger.set_spans(Spans::default());
+        ledger
+    }
+
+    /// Judges silence by other spans; to be called before anything is taken.
+    pub fn set_spans(&mut self, spans: Spans) {
+        self.spans = match self.input.mode {
+            Mode::Live => spans.live(),
+            Mode::File => spans,
+        };
+        self.book.set_spans(self.spans);
+    }
+
+    /// Goes on with what an earlier run kept; to be called before anything is taken.
+    pub fn restore(&mut self, kept: Kept, history: History) -> Restored {
+        self.history = history;
+        self.book.restore(kept)
+    }
+
+    /// Keeps findings in a store from here on, and tells of changes when it has them.
+    pub fn keep_in(&mut self, store: Handle) {
+        self.keeper = Some(Keeper::new(store, self.spans.keep));
     }
 
     /// Writes an event for each sighting of a home host and each change of a finding.
@@ -179,6 +209,8 @@ impl Ledger {
     fn without_findings(&self) -> Snapshot {
         Snapshot {
             protections: Arc::clone(&self.protections),
+            history: self.history.clone(),
+            store: self.keeper.as_ref().map(|it| stored(it.counts())),
             ..snapshot(
                 self.loaded.catalogue(),
                 &self.input,
@@ -224,22 +256,60 @@ impl Ledger {
         };
         let clock = counts.workers.iter().filter_map(|it| it.clock).max();
         if let Some(at) = clock.filter(|_| is_alive) {
-            self.book.pass(at, self.number, &mut self.changes);
-            self.tell_changes();
+            self.book.pass(at, &mut self.changes);
+        }
+        self.tell_changes();
+    }
+
+    /// Tells of the changes that there are, or holds them back until the store has them.
+    fn tell_changes(&mut self) {
+        let mut changes = std::mem::take(&mut self.changes);
+        let catalogue = self.loaded.catalogue();
+        self.covers
+            .look(&self.policy, catalogue, &mut self.book, &mut changes);
+        for change in changes.drain(..) {
+            let past = self.past(&change);
+            match &mut self.keeper {
+                Some(keeper) => keeper.hold(change, past),
+                None => self.tell(&change),
+            }
+        }
+        self.changes = changes;
+    }
+
+    /// Tells of the changes that the store has, and shows their findings.
+    fn tell_kept(&mut self) {
+        while let Some(change) = self.keeper.as_mut().and_then(Keeper::ready) {
+            self.tell(&change);
+            self.show((change.vendor, change.host));
         }
     }
 
-    fn tell_changes(&mut self) {
-        for change in self.changes.drain(..) {
-            self.book.count(&change);
-            let Some(events) = &mut self.events else {
-                continue;
-            };
-            let Some(finding) = self.book.finding(change.host, change.vendor) else {
-                continue;
-            };
-            let (catalogue, kind) = (self.loaded.catalogue(), change.kind.as_str());
-            events.write(|line| events::write_change(line, catalogue, change.at, kind, &finding));
+    fn tell(&mut self, change: &Change) {
+        self.book.count(change);
+        let past = self.past(change);
+        self.history.push(past);
+        let Some(events) = &mut self.events else {
+            return;
+        };
+        let Some(mut finding) = self.book.finding(change.host, change.vendor) else {
+            return;
+        };
+        // It may have climbed further since.
+        finding.verdict = change.to;
+        let (catalogue, kind) = (self.loaded.catalogue(), change.kind.as_str());
+        events.write(|line| events::write_change(line, catalogue, change.at, kind, &finding));
+    }
+
+    fn past(&self, change: &Change) -> Past {
+        let vendor = self.loaded.catalogue().vendor(change.vendor);
+        Past {
+            at: change.at,
+            host: change.host,
+            vendor: vendor.map_or("other", |it| it.id.as_str()).into(),
+            kind: change.kind,
+            from: change.from,
+            to: change.to,
         }
     }
 
@@ -257,10 +327,34 @@ impl Ledger {
 
     fn publish_findings(&mut self) {
         let touched = self.book.take_touched();
-        if let Some(shared) = &self.shared {
-            for key in touched {
-                shared.inventory.put(key, self.book.finding(key.1, key.0));
+        if let Some(keeper) = &mut self.keeper {
+            keeper.touch(&touched);
+        }
+        for key in touched {
+            self.show(key);
+        }
+    }
+
+    /// Shows a finding as it is, unless there is something of it to be told first.
+    fn show(&self, key: (VendorId, Address)) {
+        let is_waiting = |it: &Keeper| it.is_waiting(key);
+        if let Some(shared) = &self.shared
+            && !self.keeper.as_ref().is_some_and(is_waiting)
+        {
+            shared.inventory.put(key, self.book.finding(key.1, key.0));
+        }
+    }
+
+    /// Has what is to be kept saved, and tells of what is.
+    fn keep(&mut self) {
+        if let Some(keeper) = &mut self.keeper {
+            let catalogue = self.loaded.catalogue();
+            if self.counts.finished {
+                keeper.finish(&self.book, catalogue);
+            } else {
+                keeper.turn(&self.book, catalogue);
             }
+            self.tell_kept();
         }
     }
 
@@ -275,7 +369,6 @@ impl Ledger {
 impl pipeline::Ledger for Ledger {
     fn take(&mut self, notice: &Notice) {
         self.renew();
-        self.number = notice.number;
         if let What::Sighting(sighting) = &notice.what {
             self.tell_sighting(sighting);
         }
@@ -292,6 +385,8 @@ impl pipeline::Ledger for Ledger {
         self.renew();
         self.pass(counts);
         self.counts = counts.clone();
+        self.publish_findings();
+        self.keep();
         self.publish();
         if let Some(mut manager) = self.manager.take() {
             if (self.stop)() {
@@ -366,14 +461,6 @@ impl Events {
         if let Err(error) = write(&mut self.line).and_then(|()| self.out.write_all(&self.line)) {
             self.failed = Some(error);
         }
-    }
-}
-
-/// The spans for an input.
-const fn spans_for(input: &Input, spans: Spans) -> Spans {
-    match input.mode {
-        Mode::Live => spans.live(),
-        Mode::File => spans,
     }
 }
 

@@ -1,5 +1,5 @@
-//! Tells a service manager how it goes: ready, at work, stopping. The protocol is systemd's
-//! (`sd_notify(3)`): lines of text to a socket that `NOTIFY_SOCKET` names.
+//! Tells a service manager how it goes: ready, at work, reloading, stopping. The protocol is
+//! systemd's (`sd_notify(3)`): lines of text to a socket that `NOTIFY_SOCKET` names.
 //!
 //! The socket is connected at the start, when that is still allowed, and kept.
 //!
@@ -9,18 +9,23 @@
 
 use std::env;
 use std::ffi::OsStr;
+use std::fmt::Write;
 use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+use nix::time::{ClockId, clock_gettime};
 
 use crate::pipeline::Counts;
 
 /// A service manager that listens.
 #[derive(Debug)]
 pub struct Manager {
-    socket: UnixDatagram,
+    line: Arc<Line>,
     /// How often it wants to hear that all is well; absent if it does not.
     watchdog: Option<Duration>,
     pulse: Pulse,
@@ -28,6 +33,14 @@ pub struct Manager {
     stage: Stage,
     said: Option<Instant>,
     status: String,
+}
+
+/// The way to a service manager; shared with who reloads.
+#[derive(Debug)]
+pub struct Line {
+    socket: UnixDatagram,
+    /// Whether the manager has heard that the sensor is ready, and not yet that it stops.
+    is_open: AtomicBool,
 }
 
 /// What the manager knows.
@@ -62,13 +75,22 @@ impl Manager {
         // It is of more use late than a ledger that waits for it.
         socket.set_nonblocking(true)?;
         Ok(Self {
-            socket,
+            line: Arc::new(Line {
+                socket,
+                is_open: AtomicBool::new(false),
+            }),
             watchdog,
             pulse: Pulse::default(),
             stage: Stage::Starting,
             said: None,
             status: String::new(),
         })
+    }
+
+    /// The way on which reloads are told.
+    #[must_use]
+    pub fn line(&self) -> Arc<Line> {
+        Arc::clone(&self.line)
     }
 
     /// Takes the counts of the pipeline: tells that it is ready at the first ones, then how it goes,
@@ -98,15 +120,32 @@ impl Manager {
             text.push('\n');
             self.status = status;
         }
-        self.say(&text);
+        self.line.say(&text);
+        self.line.is_open.store(true, Ordering::Relaxed);
     }
 
     /// Tells, once, that it ends.
     pub fn stopping(&mut self) {
         if self.stage != Stage::Stopping {
             self.stage = Stage::Stopping;
-            self.say("STOPPING=1\nSTATUS=settles what was captured, and ends\n");
+            self.line.is_open.store(false, Ordering::Relaxed);
+            self.line
+                .say("STOPPING=1\nSTATUS=settles what was captured, and ends\n");
         }
+    }
+}
+
+impl Line {
+    /// Reloads, and tells that it begins and ends. It is told whether it went well or not: what
+    /// was in force stays in force, and the sensor is as ready as before.
+    pub fn during<T>(&self, reload: impl FnOnce() -> T) -> T {
+        if !self.is_open.load(Ordering::Relaxed) {
+            return reload();
+        }
+        self.say(&reloading());
+        let result = reload();
+        self.say("READY=1\n");
+        result
     }
 
     /// Sends a message. What it does not take is lost: it will hear the next one.
@@ -138,6 +177,16 @@ impl Pulse {
         }
         all
     }
+}
+
+/// That a reload begins, and when: a manager that asked for it waits for one that is younger.
+fn reloading() -> String {
+    let mut text = "RELOADING=1\n".to_owned();
+    if let Ok(time) = clock_gettime(ClockId::CLOCK_MONOTONIC) {
+        let micros = Duration::from(time).as_micros();
+        let _ = writeln!(text, "MONOTONIC_USEC={micros}");
+    }
+    text
 }
 
 /// The time within which a watchdog wants to be answered, if it is this process that it watches.
@@ -183,6 +232,27 @@ mod tests {
         assert_eq!(heard(), "WATCHDOG=1\n");
         manager.stopping();
         assert!(heard().starts_with("STOPPING=1\n"));
+    }
+
+    #[test]
+    fn a_reload_is_told_while_the_sensor_is_ready() {
+        let (mut manager, heard) = manager(None);
+        let line = manager.line();
+        assert_eq!(line.during(|| 1), 1);
+        manager.hear(&counts(&[(0, 0)]), Instant::now(), String::new);
+        assert_eq!(heard(), "READY=1\n", "nothing is told before it is ready");
+        let begun = line.during(&heard);
+        let micros: u64 = begun
+            .strip_prefix("RELOADING=1\nMONOTONIC_USEC=")
+            .and_then(|it| it.trim_end().parse().ok())
+            .unwrap();
+        assert!(micros > 0);
+        assert_eq!(heard(), "READY=1\n");
+        manager.stopping();
+        heard();
+        line.during(|| ());
+        manager.line.say("X");
+        assert_eq!(heard(), "X", "nothing is told after it stops");
     }
 
     #[test]

@@ -9,10 +9,11 @@ use crate::decode::{Closed, DecodeCounts, Defragmented, Encapsulation};
 use crate::export::{
     self, Canary, Capture, Decode, Looking, Mode, Pipeline, Ready, Room, Sightings, Snapshot,
 };
-use crate::findings::Book;
+use crate::findings::{Book, History};
 use crate::frame::LinkType;
 use crate::pipeline::canary::{CanaryCounts, LATENCY_BOUNDS};
 use crate::pipeline::{Counts, InputCounts, InputState, Sizes};
+use crate::store;
 
 /// What is read, for display.
 #[derive(Clone, Debug)]
@@ -98,6 +99,22 @@ pub(super) fn snapshot(
         resolved_addresses: book.resolved().len() as u64,
         resolved_evicted: book.resolved().evicted(),
         protections: Arc::default(),
+        history: History::default(),
+        store: None,
+    }
+}
+
+/// What the store has done, and how many changes it never got.
+pub(super) fn stored((counts, lost): (store::Counts, u64)) -> export::Store {
+    export::Store {
+        last_save: counts.last_save,
+        save_failures: counts.failures,
+        save_bounds: store::SAVE_BOUNDS.to_vec(),
+        save_counts: counts.durations.to_vec(),
+        save_sum: counts.duration_sum,
+        file_bytes: counts.file_bytes,
+        deleted: counts.deleted,
+        lost_changes: lost,
     }
 }
 
@@ -108,6 +125,7 @@ fn room(counts: &Counts, book: &Book) -> Room {
         flow_limit: counts.flow_limit,
         buffered_bytes: counts.unfinished_octets,
         findings_evicted: left_out.findings_evicted,
+        findings_expired: left_out.findings_expired,
         refused: [
             left_out.hosts_refused,
             left_out.findings_refused,

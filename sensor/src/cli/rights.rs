@@ -52,7 +52,7 @@ fn plan(config: &Config, file: Option<&Path>, web: &[PathBuf]) -> Plan {
         seccomp: demand(config.seccomp),
         keep_net_raw: config.keep_net_raw,
         readable: readable.map(Path::to_owned).collect(),
-        writable: Vec::new(),
+        writable: config.state_folder.iter().cloned().collect(),
     }
 }
 

@@ -16,15 +16,16 @@ use super::flags::Flags;
 use super::{Ended, FAILED, Failure, rights, with_cause};
 use crate::app::ledger::{Ledger, Shared};
 use crate::app::live::{Listening, LiveSource};
-use crate::app::manager::Manager;
+use crate::app::manager::{Line, Manager};
 use crate::app::reload::Reloader;
 use crate::app::snapshot::Input;
-use crate::app::{self, Reading, Threads};
+use crate::app::{self, Reading, Threads, aside};
 use crate::config::{Config, Frames, Shown};
 use crate::export::http::{self, HttpError, Listeners, Server, ShowHosts};
 use crate::export::{Own, Snapshot, metrics};
 use crate::log::{Dial, Log};
 use crate::pipeline::{Loaded, Sizes};
+use crate::store::{self, Store};
 use crate::worker::Report;
 
 /// Options of `phonehome run`.
@@ -57,6 +58,11 @@ pub(super) fn main(options: &Options) -> Ended {
         config.limits(),
         feed.input(),
     );
+    ledger.set_spans(config.spans());
+    let store = match &config.state_folder {
+        Some(folder) => Some(open_store(folder, config, &mut ledger)?),
+        None => None,
+    };
     ledger.set_directives(duties.directives);
     ledger.set_waivers(duties.waivers);
     let asked = Arc::clone(&stop);
@@ -64,18 +70,24 @@ pub(super) fn main(options: &Options) -> Ended {
     let signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(Failure::failed)?;
     let listeners = http::bind(web(config)).map_err(refused)?;
     let mut metrics_file = config.metrics.as_deref().map(create).transpose()?;
-    match Manager::connect() {
-        Ok(manager) => ledger.tell_manager(manager),
-        Err(error) => tracing::warn!("cannot reach the service manager: {error}"),
-    }
+    let manager = Manager::connect().unwrap_or_else(|error| {
+        tracing::warn!("cannot reach the service manager: {error}");
+        None
+    });
+    let line = manager.as_ref().map(Manager::line);
+    ledger.tell_manager(manager);
     // All is open, and no other thread is there yet: rights pass to threads that start later.
     let given = rights::give_up(config, options.flags.file(), listeners.files())?;
     ledger.show_protections(given.standings.clone());
     log.write().map_err(Failure::failed)?;
+    if let Some(store) = store {
+        ledger.keep_in(store.start().map_err(Failure::failed)?);
+    }
     let shared = ledger.share();
     let sensor = Arc::new(Sensor {
         shared: Arc::clone(&shared),
         dial: log.dial(),
+        line,
         reloader: Reloader::new(
             layers,
             config.clone(),
@@ -106,6 +118,43 @@ pub(super) fn main(options: &Options) -> Ended {
     })
 }
 
+/// Opens the store while there is a right to, and has the ledger go on with what is in it.
+fn open_store(folder: &Path, config: &Config, ledger: &mut Ledger) -> Result<Store, Failure> {
+    let (store, stored) = store::open(folder, config.findings).map_err(Failure::caused)?;
+    if let Some(path) = &stored.put_aside {
+        tracing::error!(
+            "the findings that were kept are damaged; they are put aside as {}, and all findings \
+             begin anew",
+            path.display()
+        );
+    }
+    let restored = ledger.restore(stored.kept, stored.history);
+    let (kept, folder) = (restored.findings, folder.display());
+    tracing::info!("findings are kept in {folder}; {kept} go on from an earlier run");
+    if stored.unreadable > 0 {
+        let rows = stored.unreadable;
+        tracing::warn!("{rows} rows that were kept make no sense and are left out");
+    }
+    if restored.refused > 0 {
+        let refused = restored.refused;
+        tracing::warn!("{refused} findings that were kept have no room: raise limits.findings");
+    }
+    for (what, gone) in [
+        ("vendors", &restored.gone_vendors),
+        ("signatures", &restored.gone_signatures),
+    ] {
+        if !gone.is_empty() {
+            let some: Vec<&str> = gone.iter().take(MAX_GONE).map(String::as_str).collect();
+            tracing::warn!(
+                "{} {what} that findings rest on are in no pack any more: {}",
+                gone.len(),
+                some.join(", ")
+            );
+        }
+    }
+    Ok(store)
+}
+
 /// Makes the file while there is a right to.
 fn create(path: &Path) -> Result<File, Failure> {
     File::create(path).map_err(|it| cannot_write(path, &it))
@@ -119,16 +168,26 @@ fn cannot_write(path: &Path, why: &io::Error) -> Failure {
 struct Sensor {
     shared: Arc<Shared>,
     dial: Dial,
+    line: Option<Arc<Line>>,
     reloader: Reloader,
 }
 
 impl Sensor {
+    fn reload(&self) -> Result<(), Vec<String>> {
+        let reload = || self.reloader.reload();
+        match &self.line {
+            Some(line) => line.during(reload),
+            None => reload(),
+        }
+    }
+
     fn snapshot(&self) -> Snapshot {
         self.told(self.shared.snapshot())
     }
 
     /// The same snapshot, with what the running sensor has to tell of itself.
-    fn told(&self, snapshot: Snapshot) -> Snapshot {
+    fn told(&self, mut snapshot: Snapshot) -> Snapshot {
+        snapshot.pipeline.busy.extend(aside::busy());
         Snapshot {
             own: Some(Own {
                 reload: self.reloader.newest(),
@@ -153,7 +212,7 @@ fn heed(
                 return;
             }
             // It tells in the log how it went.
-            let _ = sensor.reloader.reload();
+            let _ = sensor.reload();
         }
     })
 }
@@ -161,7 +220,7 @@ fn heed(
 /// Starts the web server, and says where it is.
 fn serve(listeners: Listeners, config: &Config, sensor: &Arc<Sensor>) -> Result<Server, HttpError> {
     let asked = Arc::clone(sensor);
-    let reload: http::Reload = Arc::new(move || asked.reloader.reload());
+    let reload: http::Reload = Arc::new(move || asked.reload());
     let asked = Arc::clone(sensor);
     let state = Arc::new(move || Arc::new(asked.snapshot()));
     let asked = Arc::clone(sensor);
@@ -279,6 +338,9 @@ impl<'a> Feed<'a> {
         }
     }
 }
+
+/// Ids that a line of the log names at most.
+const MAX_GONE: usize = 10;
 
 /// What is missing if nothing says where frames come from.
 const NO_FRAMES: &str =

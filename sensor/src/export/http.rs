@@ -108,6 +108,8 @@ pub fn bind(options: Options) -> Result<Listeners, HttpError> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
+        // A thread that ended would take its processor time with it, which is counted.
+        .thread_keep_alive(FOR_EVER)
         .thread_name("http-aside")
         .build()
         .map_err(HttpError::Start)?;
@@ -366,6 +368,9 @@ const LIMITS: Limits = Limits {
     connection: Duration::from_secs(60),
     fresh: Duration::from_millis(100),
 };
+
+/// Ten years.
+const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 /// Threads beside the event loop: two large answers, a password, and a look at the web file.
 const BLOCKING_THREADS: usize = 4;

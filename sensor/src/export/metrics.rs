@@ -32,6 +32,7 @@ pub mod hosts;
 mod live;
 mod own;
 mod page;
+mod store;
 pub mod web;
 
 /// Writes all metrics of a snapshot.
@@ -58,6 +59,7 @@ pub fn text(snapshot: &Snapshot) -> String {
     findings(&mut page, snapshot);
     directives::directives(&mut page, snapshot);
     room(&mut page, snapshot);
+    store::store(&mut page, snapshot);
     signatures(&mut page, snapshot);
     own::own(&mut page, snapshot);
     page.into_text()
@@ -519,6 +521,12 @@ fn room(page: &mut Page, snapshot: &Snapshot) {
         "Findings of hosts that may not exist, dropped because there were too many.",
         [],
         [([], snapshot.room.findings_evicted)],
+    );
+    page.counter(
+        "phonehome_findings_expired_total",
+        "Findings forgotten because they were removed or absent for longer than they are kept.",
+        [],
+        [([], snapshot.room.findings_expired)],
     );
     page.counter(
         "phonehome_refused_total",

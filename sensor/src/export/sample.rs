@@ -10,11 +10,11 @@ use phonehome_signatures::{Catalogue, Category, Directives, VendorId, Waiver};
 use super::protection::{Protection, Standing};
 use super::{
     Canary, Capture, Decode, Looking, Mode, Own, Pipeline, Ready, Reload, Room, Sightings,
-    Snapshot, Worker,
+    Snapshot, Store, Worker,
 };
 use crate::detection::Reach;
 use crate::findings::waivers::Waivers;
-use crate::findings::{Finding, State, Verdict};
+use crate::findings::{Finding, History, State, Verdict};
 use crate::frame::{Card, LinkType};
 use crate::host::Address;
 use crate::names::{Endpoint, Name, Observation, Source, Transport};
@@ -141,6 +141,7 @@ pub(super) fn snapshot() -> Snapshot {
         flow_limit: 1_000_000,
         buffered_bytes: 4_321,
         findings_evicted: 2,
+        findings_expired: 1,
         refused: [1, 0, 5, 0, 3],
     };
     snapshot.resolved_addresses = 77;
@@ -175,6 +176,16 @@ pub(super) fn empty() -> Snapshot {
         resolved_addresses: 0,
         resolved_evicted: 0,
         protections: Arc::default(),
+        history: History::default(),
+        store: Some(store()),
+    }
+}
+
+fn store() -> Store {
+    Store {
+        save_bounds: vec![Duration::from_millis(5), Duration::from_secs(10)],
+        save_counts: vec![0; 3],
+        ..Store::default()
     }
 }
 

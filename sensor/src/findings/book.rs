@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
@@ -52,6 +53,8 @@ pub struct Book {
     next_sweep: Watched,
     /// Changes that the present notice has made.
     made: Vec<Change>,
+    /// Number of the newest frame that a notice came from.
+    number: u64,
 }
 
 /// Where and when something became known that may change a verdict.
@@ -78,17 +81,18 @@ impl Book {
             counts: Counts::default(),
             tally: Tally::default(),
             touched: BTreeSet::new(),
-            watch: Watch::new(Watched::default(), spans.slot(), spans.blind_after),
+            watch: Watch::new(Duration::ZERO, spans.slot(), spans.blind_after),
             spans,
             next_sweep: Watched::default(),
             made: Vec::new(),
+            number: 0,
         }
     }
 
     /// Judges silence by other spans than the default ones; to be called before the first notice.
     pub fn set_spans(&mut self, spans: Spans) {
         self.spans = spans;
-        self.watch = Watch::new(self.watch.now(), spans.slot(), spans.blind_after);
+        self.watch = Watch::new(self.watch.watched(), spans.slot(), spans.blind_after);
     }
 
     /// Judges by a successor of the catalogue from here on: a signature or vendor that both have has
@@ -121,7 +125,8 @@ impl Book {
     /// Gives the sighting that the book makes itself: of a connection without a name, to an address
     /// that was answered for a flagged one.
     pub fn take(&mut self, notice: &Notice, changes: &mut Vec<Change>) -> Option<Sighting> {
-        self.pass(notice.at, notice.number, changes);
+        self.number = notice.number;
+        self.pass(notice.at, changes);
         let mut correlated = None;
         match &notice.what {
             What::Observation(observation) => self.observation(observation),

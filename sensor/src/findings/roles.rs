@@ -220,7 +220,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::findings::watch::Watched;
     use crate::time::Timestamp;
 
     const HOST: Address = Address::from_v4([10, 0, 0, 1]);
@@ -297,7 +296,7 @@ mod tests {
 
     fn watch() -> Watch {
         let day = Duration::from_secs(86_400);
-        let mut watch = Watch::new(Watched::default(), day, day * 30);
+        let mut watch = Watch::new(Duration::ZERO, day, day * 30);
         watch.sign(Timestamp::default());
         watch
     }

@@ -6,6 +6,7 @@
 //! a second is not kept: questions that may have a twin at another resolver.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -102,10 +103,10 @@ pub struct SavedHost {
 /// How much time was watched.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct SavedWatch {
-    /// Seconds.
-    pub watched_secs: u32,
-    /// Seconds of the slots in which hosts are seen.
-    pub slot_secs: u32,
+    /// All of it.
+    pub watched: Duration,
+    /// Length of the slots in which hosts are seen.
+    pub slot: Duration,
 }
 
 /// All that is kept.

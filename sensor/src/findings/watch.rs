@@ -56,11 +56,11 @@ pub(super) struct Watch {
 
 impl Watch {
     /// Begins to watch, after that much time was watched before.
-    pub(super) fn new(before: Watched, slot: Duration, blind_after: Duration) -> Self {
+    pub(super) fn new(before: Duration, slot: Duration, blind_after: Duration) -> Self {
         let mut watch = Self {
             newest: None,
-            watched: Duration::from_secs(u64::from(before.0)),
-            now: before,
+            watched: before,
+            now: Watched::default(),
             slot,
             slot_began: Watched::default(),
             blind_after,
@@ -83,13 +83,15 @@ impl Watch {
         if step > self.blind_after {
             return false;
         }
-        self.watched += step;
+        self.watched = self.watched.saturating_add(step);
         let before = self.now;
-        self.now = Watched(u32::try_from(self.watched.as_secs()).unwrap_or(u32::MAX));
-        if self.now != before {
-            self.settle();
-        }
+        self.settle();
         self.now != before
+    }
+
+    /// All the time that was watched.
+    pub(super) const fn watched(&self) -> Duration {
+        self.watched
     }
 
     /// Time watched by now.
@@ -117,6 +119,11 @@ impl Watch {
     }
 
     fn settle(&mut self) {
+        let now = Watched(u32::try_from(self.watched.as_secs()).unwrap_or(u32::MAX));
+        if now == self.now {
+            return;
+        }
+        self.now = now;
         let slot = u32::try_from(self.slot.as_secs())
             .unwrap_or(u32::MAX)
             .max(1);
@@ -131,7 +138,7 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3600);
 
     fn watch() -> Watch {
-        Watch::new(Watched(100), HOUR * 24, HOUR)
+        Watch::new(Duration::from_secs(100), HOUR * 24, HOUR)
     }
 
     fn at(secs: i64) -> Timestamp {

@@ -135,7 +135,7 @@ fn desks(
             backs,
             news: news.clone(),
             #[cfg(test)]
-            gate: tests::gate(),
+            gate: tests::doubles::gate(),
         });
     }
     (desks, lanes)
@@ -219,7 +219,7 @@ struct WorkerDesk {
     backs: Vec<Sender<Batch>>,
     news: Sender<News>,
     #[cfg(test)]
-    gate: Option<Arc<tests::Gate>>,
+    gate: Option<Arc<tests::doubles::Gate>>,
 }
 
 impl WorkerDesk {

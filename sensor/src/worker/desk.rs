@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use phonehome_signatures::{Catalogue, Service};
 
@@ -173,15 +174,25 @@ impl Desk {
     }
 
     /// Tells of the octets of a flow with a claimed name that were not told yet. Those of a flow
-    /// whose sighting is held back wait with it.
-    pub(super) fn progress(&mut self, flow: &mut Flow, number: u64, at: Timestamp) {
-        let (octets, holds_back) = (flow.octets, flow.holds_back());
+    /// whose sighting is held back wait with it; a sighting that has waited for [`PATIENCE`], as on
+    /// a mirror of one direction, is told with how far the flow has got.
+    pub(super) fn progress(&mut self, flow: &mut Flow, number: u64, at: Timestamp) -> Due {
+        let Some(claim) = flow.claim() else {
+            return Due::Nothing;
+        };
+        if let Some(held) = &claim.held {
+            if at.since(held.at) < PATIENCE {
+                return Due::Again;
+            }
+            self.release(flow, number, at);
+        }
+        let octets = flow.octets;
         let Some(claim) = flow.claim_mut() else {
-            return;
+            return Due::Nothing;
         };
         claim.is_due = false;
-        if holds_back || claim.told == octets {
-            return;
+        if claim.told == octets {
+            return Due::Nothing;
         }
         let before = std::mem::replace(&mut claim.told, octets);
         let signature = claim.signature;
@@ -198,6 +209,7 @@ impl Desk {
             signature,
         });
         self.tell(number, at, what);
+        Due::Nothing
     }
 
     /// Tells of a question that got no answer in time.
@@ -253,6 +265,14 @@ impl Context {
     }
 }
 
+/// What of a flow is left to be told at the next tick.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Due {
+    Nothing,
+    /// It stays on the list of those that have something to tell.
+    Again,
+}
+
 /// Hosts whose role has been told, so that each is told once. A full set starts anew: a role told
 /// twice does no harm.
 #[derive(Debug, Default)]
@@ -273,6 +293,9 @@ impl Roles {
 
 /// The port of DNS over TLS (RFC 7858) and over QUIC (RFC 9250).
 const ENCRYPTED_DNS_PORT: u16 = 853;
+
+/// Packet time that a sighting waits for the other direction to show how far the exchange got.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Hosts with a role that one worker remembers.
 const MAX_ROLES: usize = 4096;

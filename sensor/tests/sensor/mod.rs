@@ -21,6 +21,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 pub(crate) mod capture;
+pub(crate) mod made;
 pub(crate) mod schema;
 pub(crate) mod server;
 

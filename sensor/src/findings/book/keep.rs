@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
-use super::{Address, Book, Record, SignatureId, VendorId, View, Watch, Watched, contacts, span};
+use super::{Address, Book, Record, SignatureId, VendorId, View, Watch, contacts, span};
 use crate::findings::record::{Cover, MAX_NAMES, MAX_SIGNATURES, Tally, Used};
 use crate::findings::saved::{
     Kept, Page, Restored, SavedFinding, SavedHost, SavedName, SavedTally, SavedWatch,
@@ -59,8 +58,8 @@ impl Book {
     #[must_use]
     pub fn saved_watch(&self) -> SavedWatch {
         SavedWatch {
-            watched_secs: self.watch.now().as_secs(),
-            slot_secs: slot_secs(self.spans.slot()),
+            watched: self.watch.watched(),
+            slot: self.spans.slot(),
         }
     }
 
@@ -73,8 +72,7 @@ impl Book {
     pub fn restore(&mut self, kept: Kept) -> Restored {
         let mut restored = Restored::default();
         let slot = self.spans.slot();
-        let watched = Watched::from_secs(kept.watch.watched_secs);
-        self.watch = Watch::new(watched, slot, self.spans.blind_after);
+        self.watch = Watch::new(kept.watch.watched, slot, self.spans.blind_after);
         for host in &kept.hosts {
             self.hosts.restore(host);
         }
@@ -84,7 +82,7 @@ impl Book {
             .map_while(|it| Some((it, catalogue.signature(it)?)))
             .map(|(number, it)| ((it.vendor, it.id.as_str()), number))
             .collect();
-        let is_same_slot = kept.watch.slot_secs == slot_secs(slot);
+        let is_same_slot = kept.watch.slot == slot;
         for saved in kept.findings {
             let Some((vendor, _)) = self.catalogue.vendor_by_id(&saved.vendor) else {
                 restored.gone_vendors.insert(saved.vendor);
@@ -218,8 +216,4 @@ fn record_of(
         }));
     }
     record
-}
-
-fn slot_secs(slot: Duration) -> u32 {
-    u32::try_from(slot.as_secs()).unwrap_or(u32::MAX)
 }

@@ -16,8 +16,8 @@ use crate::findings::state::{Course, Look};
 impl Book {
     /// Takes it that the wire was alive at a time, and appends the changes that the time up to it makes.
     ///
-    /// Notices do so by themselves. `number` is that of the newest frame.
-    pub fn pass(&mut self, at: Timestamp, number: u64, changes: &mut Vec<Change>) {
+    /// Notices do so by themselves.
+    pub fn pass(&mut self, at: Timestamp, changes: &mut Vec<Change>) {
         let before = self.watch;
         if !self.watch.sign(at) {
             return;
@@ -28,7 +28,7 @@ impl Book {
                 self.next_sweep = due;
                 return;
             }
-            self.sweep(due, number, changes);
+            self.sweep(due, changes);
         }
     }
 
@@ -38,16 +38,15 @@ impl Book {
         self.watch.newest()
     }
 
-    /// Looks which open findings are covered, by host and vendor, and appends a change for each that
-    /// is covered and was not, or the other way round.
+    /// Looks which open findings a waiver covers, and appends a change for each that one covers and
+    /// none did, or the other way round.
     pub fn cover(
         &mut self,
-        at: Timestamp,
-        number: u64,
         is_waived: impl Fn(Address, VendorId) -> bool,
         changes: &mut Vec<Change>,
     ) {
         let first = changes.len();
+        let (at, number) = (self.now().unwrap_or_default(), self.number);
         for (&(host, vendor), record) in &mut self.records {
             if !record.is_open() || !record.course.state.is_open() {
                 continue;
@@ -128,8 +127,8 @@ impl Book {
     }
 
     /// Looks at all findings as of a time that has passed.
-    fn sweep(&mut self, now: Watched, number: u64, changes: &mut Vec<Change>) {
-        let at = self.watch.at(now);
+    fn sweep(&mut self, now: Watched, changes: &mut Vec<Change>) {
+        let (at, number) = (self.watch.at(now), self.number);
         let first = changes.len();
         let mut next = now.after(self.spans.shortest());
         let mut expired = HashSet::default();

@@ -11,6 +11,7 @@ use crate::visibility::Unnamed;
 
 mod answers;
 mod borders;
+mod kept;
 mod roles;
 mod room;
 mod time;

@@ -78,6 +78,34 @@ fn what_triage_holds_back_of_a_flow_that_falls_silent_is_not_lost() {
     assert_eq!(ledger.octets(), [hello.len() as u64, 300_000]);
 }
 
+#[test]
+fn on_a_mirror_of_one_direction_a_sighting_does_not_wait_for_the_end_of_its_flow() {
+    let mut scene = Scene::default();
+    let hello = Hello::browser(FLAGGED).record();
+    scene.client(1, 0, &hello);
+    let said = scene.now;
+    let mut sent = hello.len() as u64;
+    for _ in 0..100 {
+        scene.client(1, sent as u32, &[0x17; 500]);
+        sent += 500;
+        scene.now += 200_000_000;
+    }
+    for workers in [0, 1, 3] {
+        let sizes = Sizes {
+            workers,
+            ..Sizes::default()
+        };
+        let mut ledger = Octets::new();
+        scene.read(sizes, &mut ledger);
+        assert_eq!(ledger.octets(), [sent, 0]);
+        let (first, known) = ledger.progress[0];
+        let waited = first.since(Timestamp::from_nanos(said));
+        assert!(waited.as_secs() < 9, "{waited:?}");
+        assert_eq!(known, scene.octets_until(first));
+        assert_eq!(ledger.book.tally().by_reach.len(), 1);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 

@@ -37,6 +37,21 @@ fn a_host_that_may_not_exist_makes_room_for_the_next_and_one_that_does_stays() {
     assert_eq!(book.counts().findings_refused, 4);
 }
 
+#[test]
+fn a_host_that_exchanges_data_stays_though_its_connection_has_not_ended() {
+    let mut story = Story::new();
+    story.uses(HOST, "ds.kaspersky.com");
+    story
+        .notices
+        .retain(|it| !matches!(it.what, What::Connection(_)));
+    for number in 0..4 {
+        story.asks_at(UPSTREAM, &format!("10.7.0.{number}"), "ds.kaspersky.com");
+    }
+    let book = small_book(&story);
+    assert_eq!(book.findings()[0].host, address(HOST));
+    assert_eq!(book.counts().findings_evicted, 0);
+}
+
 /// A book with room for one of everything.
 fn small_book(story: &Story) -> Book {
     let limits = Limits {
