@@ -43,8 +43,7 @@ enum Command {
     Run(run::Options),
     /// Prints every name in capture files, one JSON line an observation, in order of time.
     Names(names::Options),
-    /// Writes the report that a directive asks for: products, endpoints, how removal goes, what could
-    /// not be seen.
+    /// Writes the report that a directive asks for: products, hosts, how removal goes.
     Report(report::Options),
     /// Lists the loaded signature packs, or checks packs of your own.
     Signatures(signatures::Options),

@@ -1,11 +1,10 @@
 //! The report that a directive asks for: which products are there, on which hosts and on what
 //! evidence, how removal goes, and what could not be seen.
 //!
-//! In come a [`Snapshot`], whose directives are those to be reported on, and the [`History`] of its
-//! findings; out goes a [`Report`], which [`html`], [`csv`], [`markdown`] and
-//! [`json::report`](super::json::report) write. A snapshot without directives gives an inventory of
-//! all that was found. The day is that of the packets, and when the report was made is given from
-//! outside, so the same data gives the same octets.
+//! In comes a [`Snapshot`], whose directives are those to be reported on; out goes a [`Report`], which
+//! [`html`], [`csv`], [`markdown`] and [`json::report`](super::json::report) write. A snapshot without
+//! directives gives an inventory of all that was found. The day is that of the packets, and when the
+//! report was made is given from outside, so the same data gives the same octets.
 //!
 //! It describes and does not judge: what a sensor cannot know is a field to fill in, and "none were
 //! found" never stands without what could not be seen.
@@ -19,7 +18,7 @@ use self::courses::Courses;
 use super::Snapshot;
 use super::directives::Shown;
 use crate::findings::waivers::Waived;
-use crate::findings::{Finding, History, State};
+use crate::findings::{Finding, State};
 use crate::host::Address;
 use crate::time::Timestamp;
 
@@ -250,8 +249,8 @@ pub(super) struct Short {
 
 impl Short {
     /// One for each directive in force, in their order.
-    pub(super) fn all(snapshot: &Snapshot, history: &History) -> Vec<Self> {
-        let courses = Courses::new(snapshot, history);
+    pub(super) fn all(snapshot: &Snapshot) -> Vec<Self> {
+        let courses = Courses::new(snapshot);
         let directives = snapshot.directives.list().iter();
         directives
             .map(|it| Self::new(snapshot, &courses, it))
@@ -277,9 +276,9 @@ impl Short {
 impl<'a> Report<'a> {
     /// Makes the report on a snapshot.
     #[must_use]
-    pub fn new(snapshot: &'a Snapshot, history: &History, ask: Ask) -> Self {
+    pub fn new(snapshot: &'a Snapshot, ask: Ask) -> Self {
         let today = snapshot.today();
-        let courses = Courses::new(snapshot, history);
+        let courses = Courses::new(snapshot);
         let directives = snapshot.directives.list();
         let parts: Vec<Part<'a>> = if directives.is_empty() {
             vec![Part::new(snapshot, &courses, None)]

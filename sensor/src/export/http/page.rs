@@ -21,7 +21,7 @@ use crate::export::{
     Canary, Mode, STAGES, Snapshot, VERSION, human_count, human_octets, human_share, is_flagged,
     iso_seconds, verdict_word,
 };
-use crate::findings::{Finding, History, Verdict};
+use crate::findings::{Finding, Verdict};
 use crate::host::Address;
 use crate::time::Timestamp;
 
@@ -431,7 +431,7 @@ fn duties(snapshot: &Snapshot, shows_hosts: bool) -> Vec<DutyRow> {
             None => format!("{line}."),
         }
     });
-    let shorts = Short::all(snapshot, &History::default());
+    let shorts = Short::all(snapshot);
     let directives = snapshot.directives.list().iter().zip(sentences);
     let directives = directives.zip(shorts).enumerate();
     let rows = directives.map(|(place, ((directive, sentence), short))| DutyRow {

@@ -12,7 +12,6 @@ use phonehome_signatures::Directives;
 use super::answer::{Answer, Kind};
 use crate::export::report::{self, Ask, Origin, Report};
 use crate::export::{Snapshot, json};
-use crate::findings::History;
 use crate::time::Timestamp;
 
 /// Which report is asked for.
@@ -83,7 +82,7 @@ impl Wanted {
             sensor: None,
             origin: Origin::Running,
         };
-        let report = Report::new(&snapshot, &History::default(), ask);
+        let report = Report::new(&snapshot, ask);
         match self.format {
             Format::Html => match report::html::html(&report) {
                 Some(html) => Answer::page(html, report::html::STYLE),

@@ -101,7 +101,7 @@ struct PartRow<'a> {
     summary: Vec<String>,
     open_hosts: u64,
     findings: Map<u64>,
-    not_counted: Map<u64>,
+    not_counted: Vec<LeftOutRow>,
     products: Vec<ProductRow<'a>>,
     networks: Vec<NetworkRow<'a>>,
     burn_down: BurnDownRow,
@@ -109,6 +109,13 @@ struct PartRow<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     endpoints_omitted: Option<usize>,
     elements: Vec<ElementRow<'a>>,
+}
+
+/// Findings that do not count, and what they are of, in plain words.
+#[derive(Serialize)]
+struct LeftOutRow {
+    what: &'static str,
+    findings: u64,
 }
 
 #[derive(Serialize)]
@@ -202,7 +209,14 @@ fn part<'a>(report: &'a Report<'_>, part: &'a Part<'_>, most: usize) -> PartRow<
         summary: part.summary(report),
         open_hosts: part.counts.open_hosts,
         findings: counts(&part.counts),
-        not_counted: Map(part.left_out.iter().map(|it| (*it.0, *it.1)).collect()),
+        not_counted: part
+            .left_out
+            .iter()
+            .map(|(what, findings)| LeftOutRow {
+                what,
+                findings: *findings,
+            })
+            .collect(),
         products: part
             .products
             .iter()

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use phonehome_signatures::VendorId;
 
 use crate::export::Snapshot;
-use crate::findings::{ChangeKind, Finding, History, Verdict};
+use crate::findings::{ChangeKind, Finding, Verdict};
 use crate::host::Address;
 use crate::time::Timestamp;
 
@@ -38,10 +38,10 @@ pub(super) enum Stands {
 }
 
 impl Courses {
-    /// Sorts a history by findings. Vendors that the catalogue does not have are left out.
-    pub(super) fn new(snapshot: &Snapshot, history: &History) -> Self {
+    /// Sorts the history of a snapshot by findings. Vendors that the catalogue does not have are left out.
+    pub(super) fn new(snapshot: &Snapshot) -> Self {
         let mut turns: BTreeMap<(VendorId, Address), Vec<Turn>> = BTreeMap::new();
-        for past in history.iter() {
+        for past in snapshot.history.iter() {
             let Some((vendor, _)) = snapshot.catalogue.vendor_by_id(&past.vendor) else {
                 continue;
             };
@@ -67,19 +67,22 @@ impl Courses {
 
     /// The course of a finding, in order of time.
     pub(super) fn of(&self, finding: &Finding) -> Vec<Turn> {
-        let known = self.turns.get(&(finding.vendor, finding.host));
-        if let Some(turns) = known {
-            return turns.clone();
-        }
         let turn = |at, stands| Turn {
             at,
             stands,
             verdict: finding.verdict,
         };
-        let mut turns = vec![turn(finding.first_seen, Stands::Open)];
-        if !finding.state.is_open() {
-            turns.push(turn(finding.state_since, Stands::Gone));
+        let opened = turn(finding.first_seen, Stands::Open);
+        match self.turns.get(&(finding.vendor, finding.host)) {
+            Some(turns) if turns.first().is_some_and(|it| it.stands == Stands::Open) => {
+                turns.clone()
+            }
+            // The beginning is not remembered any more.
+            Some(turns) => std::iter::once(opened)
+                .chain(turns.iter().copied())
+                .collect(),
+            None if finding.state.is_open() => vec![opened],
+            None => vec![opened, turn(finding.state_since, Stands::Gone)],
         }
-        turns
     }
 }

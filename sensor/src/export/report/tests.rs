@@ -5,18 +5,17 @@ use std::sync::Arc;
 use super::*;
 use crate::export::{VERSION, json, sample};
 use crate::findings::history::Past;
-use crate::findings::{ChangeKind, Verdict};
+use crate::findings::{ChangeKind, History, Verdict};
 
 /// Two directives and forty hosts on the eightieth day: of those with the product some are clean,
 /// some quiet, some away, one back, one waived.
-fn removal() -> (Snapshot, History) {
+fn removal() -> Snapshot {
     let mut snapshot = sample::snapshot();
     let first = Finding::clone(&snapshot.findings[2]);
     assert_eq!(first.verdict, Verdict::InstalledActive);
     snapshot.findings.clear();
     snapshot.captures[0].last_frame = Some(day(80));
     snapshot.hosts_seen = 131;
-    let mut history = History::default();
     let mut pasts = Vec::new();
     for number in 0..40_u8 {
         let mut finding = first.clone();
@@ -60,9 +59,9 @@ fn removal() -> (Snapshot, History) {
     snapshot.findings.push(Arc::new(engine));
     pasts.sort_by_key(|it| it.at);
     for past in pasts {
-        history.push(past);
+        snapshot.history.push(past);
     }
-    (snapshot, history)
+    snapshot
 }
 
 fn turn(finding: &Finding, at: Timestamp, kind: ChangeKind) -> Past {
@@ -96,8 +95,8 @@ fn without_version(text: &str) -> String {
 
 #[test]
 fn each_form_is_that_of_its_golden_file() {
-    let (snapshot, history) = removal();
-    let report = Report::new(&snapshot, &history, ask());
+    let snapshot = removal();
+    let report = Report::new(&snapshot, ask());
     let document = serde_json::to_string_pretty(&json::report(&report, 10)).unwrap() + "\n";
     let forms = [
         ("report.html", html::html(&report).unwrap()),
@@ -112,9 +111,13 @@ fn each_form_is_that_of_its_golden_file() {
 
 #[test]
 fn the_line_ends_with_the_open_findings_of_the_report() {
-    let (snapshot, history) = removal();
-    for history in [&history, &History::default()] {
-        for part in Report::new(&snapshot, history, ask()).parts {
+    let told = removal();
+    let untold = Snapshot {
+        history: History::default(),
+        ..told.clone()
+    };
+    for snapshot in [told, untold] {
+        for part in Report::new(&snapshot, ask()).parts {
             let (_, last) = part.burn_down.span().unwrap();
             assert_eq!(last, snapshot.today());
             assert_eq!(part.burn_down.open_on(last), part.counts.open());
@@ -129,8 +132,8 @@ fn the_line_ends_with_the_open_findings_of_the_report() {
 
 #[test]
 fn the_summary_gives_the_answer_and_says_what_it_rests_on() {
-    let (snapshot, history) = removal();
-    let report = Report::new(&snapshot, &history, ask());
+    let snapshot = removal();
+    let report = Report::new(&snapshot, ask());
     let lines = report.parts[0].summary(&report);
     assert_eq!(
         lines[0],
@@ -154,7 +157,7 @@ fn the_summary_gives_the_answer_and_says_what_it_rests_on() {
 fn nothing_found_is_never_said_without_what_could_not_be_seen() {
     let mut snapshot = sample::snapshot();
     snapshot.findings.clear();
-    let report = Report::new(&snapshot, &History::default(), ask());
+    let report = Report::new(&snapshot, ask());
     let forms = [
         html::html(&report).unwrap(),
         csv::csv(&report),
@@ -171,12 +174,12 @@ fn nothing_found_is_never_said_without_what_could_not_be_seen() {
 
 #[test]
 fn a_report_on_a_store_says_that_it_does_not_know_what_was_seen() {
-    let (snapshot, history) = removal();
+    let snapshot = removal();
     let ask = Ask {
         origin: Origin::Store,
         ..ask()
     };
-    let report = Report::new(&snapshot, &history, ask);
+    let report = Report::new(&snapshot, ask);
     let text = markdown::markdown(&report);
     assert!(text.contains("not how much it could see"), "{text}");
     let document = serde_json::to_value(json::report(&report, 1)).unwrap();
@@ -202,7 +205,7 @@ fn text_from_outside_cannot_become_markup() {
         sensor: Some(attack.to_owned()),
         ..ask()
     };
-    let report = Report::new(&snapshot, &History::default(), ask);
+    let report = Report::new(&snapshot, ask);
     for text in [html::html(&report).unwrap(), markdown::markdown(&report)] {
         assert!(!text.contains("<script"), "{text}");
         assert!(!text.contains('\u{1b}'), "{text}");
@@ -220,7 +223,7 @@ fn rows_beyond_the_bound_are_told_of_and_csv_has_them_all() {
             Arc::new(finding)
         })
         .collect();
-    let report = Report::new(&snapshot, &History::default(), ask());
+    let report = Report::new(&snapshot, ask());
     let page = html::html(&report).unwrap();
     assert_eq!(
         page.matches("2500 more endpoints are not listed").count(),
@@ -233,8 +236,8 @@ fn rows_beyond_the_bound_are_told_of_and_csv_has_them_all() {
 
 #[test]
 fn the_file_allows_itself_nothing() {
-    let (snapshot, history) = removal();
-    let page = html::html(&Report::new(&snapshot, &history, ask())).unwrap();
+    let snapshot = removal();
+    let page = html::html(&Report::new(&snapshot, ask())).unwrap();
     assert!(page.contains("default-src 'none'") || page.contains("default-src &#39;none&#39;"));
     for word in ["<script", "style=\"", "src=\"http", "@import", "url("] {
         assert!(!page.contains(word), "{word}");

@@ -138,9 +138,10 @@ impl Part<'_> {
         }
     }
 
-    /// What a line cannot show.
+    /// What there is to say of the line; `None` where it is of a single day, or in an inventory.
     pub(in crate::export) fn pace_note(&self) -> Option<String> {
         let directive = self.directive?;
+        self.burn_down.span().filter(|it| it.0 < it.1)?;
         let waived = self.counts.of(Stand::Waived);
         let waived = match waived {
             0 => String::new(),
@@ -339,7 +340,7 @@ pub(in crate::export) fn evidence(endpoint: &Endpoint<'_>) -> Vec<String> {
     counts.sort_by_key(|it| std::cmp::Reverse(it.1));
     let words = counts.into_iter().map(|(source, count)| {
         let words = source_words(source);
-        format!("{words} \u{d7} {}", human_count(count))
+        format!("{words}\u{a0}\u{d7}\u{a0}{}", human_count(count))
     });
     words.collect()
 }
