@@ -2,7 +2,7 @@
 //!
 //! Several captures are sent again and again at a steady rate, from hosts that move, so that tables
 //! fill and what is in them changes. First all of it is sent once, faster, to fill what fills.
-//! Once a second a probe is sent, a host whose finding is known. At every scrape the sums have to
+//! Once a second a probe is sent, a connection whose sighting is known, from one of a few hosts. At every scrape the sums have to
 //! hold, no counter may have fallen, nothing may have been dropped, and every probe of more than two
 //! seconds ago has to be found. Memory is sampled with the scrapes.
 //!

@@ -168,6 +168,10 @@ pub struct Room {
     pub flow_limit: u64,
     /// Bytes of memory that messages in the making take.
     pub buffered_bytes: u64,
+    /// Hosts that may be known, of those that exchange something and of the others each.
+    pub host_limit: u64,
+    /// Hosts that are known, by [`ROLES`].
+    pub hosts: [u64; ROLES.len()],
     /// Findings that made room for others.
     pub findings_evicted: u64,
     /// Findings that were removed or absent for longer than they are kept.
@@ -175,6 +179,9 @@ pub struct Room {
     /// What was left out for want of room, by the words of [`REFUSED`].
     pub refused: [u64; REFUSED.len()],
 }
+
+/// Roles of hosts. Those of servers, management servers and routers are not learned: none has one.
+pub const ROLES: [&str; 6] = ["client", "server", "resolver", "proxy", "manager", "router"];
 
 /// Collections that refuse newcomers when they are full.
 pub const REFUSED: [&str; 5] = [

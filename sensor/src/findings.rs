@@ -251,8 +251,9 @@ pub struct Limits {
     /// full, newcomers are refused.
     pub hosts: usize,
     /// Pairs of a host and a vendor. When full, the oldest of a host makes room that was never seen to
-    /// exchange anything, nor to be in touch at times a minute apart; if there is none, newcomers are
-    /// refused.
+    /// exchange anything, nor to be in touch at times a minute apart. Hosts that come back so, and were
+    /// never seen to exchange anything, hold half of the room at most, and make room for hosts that
+    /// were. If there is none to make room, newcomers are refused.
     pub findings: usize,
     /// Answers that are remembered, per client and network-wide each. When full, the one that was
     /// given longest ago makes room.

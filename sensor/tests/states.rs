@@ -105,8 +105,10 @@ fn a_hundred_and_twenty_days_of_two_hundred_hosts_end_as_they_should_with_any_nu
         let since = jiff_seconds(finding["state_since"].as_str().unwrap());
         let of_host = number as u64 * (DAY / HOSTS as u64);
         let expected = (START + day * DAY + of_host) / 1_000_000_000;
+        // That a connection is over is known when the next host's frames move time.
+        let late = DAY / HOSTS as u64 / 1_000_000_000 + 120;
         assert!(
-            since.abs_diff(expected) <= 300,
+            since.abs_diff(expected) <= late,
             "{since} and {expected}: {finding}"
         );
     }
@@ -123,3 +125,52 @@ fn jiff_seconds(text: &str) -> u64 {
 }
 
 const HOSTS: usize = 200;
+
+#[test]
+fn a_waiver_is_an_event_when_it_begins_and_when_it_ends_and_no_more() {
+    let mut frames = Vec::new();
+    for hour in 0..24 * 12 {
+        let at = START + hour * HOUR;
+        frames.extend(connection(at, host(0)));
+        frames.extend(question(at + 1_000_000_000, host(0), NAMES[0]));
+        frames.extend(question(at + 2_000_000_000, host(1), NAMES[0]));
+    }
+    let folder = TempDir::new().unwrap();
+    let [capture, waivers, events, metrics] =
+        ["days.pcap", "waivers.toml", "events.json", "metrics.txt"]
+            .map(|it| folder.path().join(it).to_str().unwrap().to_owned());
+    fs::write(&capture, file(frames)).unwrap();
+    let waiver = format!(
+        "[[waiver]]\nhost = \"{}\"\nvendor = \"kaspersky\"\nuntil = \"2026-01-05\"\nreason = \
+         \"a test\"\nby = \"J. Doe\"\n",
+        host_text(0)
+    );
+    fs::write(&waivers, waiver).unwrap();
+    let options = ["--waivers", &waivers, "--events", &events];
+    let more = ["--metrics", &metrics, &capture];
+    sensor::run(["read"].iter().chain(&options).chain(&more)).ended_with(0);
+    let text = fs::read_to_string(&events).unwrap();
+    let lines = text
+        .lines()
+        .map(|it| serde_json::from_str::<Value>(it).unwrap());
+    let of_host: Vec<(String, String)> = lines
+        .filter(|it| it["src_ip"] == host_text(0) && it["phonehome"]["change"].is_string())
+        .map(|it| {
+            let change = it["phonehome"]["change"].as_str().unwrap().to_owned();
+            (change, it["timestamp"].as_str().unwrap()[..13].to_owned())
+        })
+        .filter(|it| it.0 != "strengthened")
+        .collect();
+    let row = |change: &str, hour: &str| (change.to_owned(), hour.to_owned());
+    assert_eq!(
+        of_host,
+        [
+            row("opened", "2026-01-01T00"),
+            row("waived", "2026-01-01T00"),
+            row("opened", "2026-01-06T00"),
+        ]
+    );
+    let page = sensor::samples(&fs::read_to_string(&metrics).unwrap());
+    let changes = sensor::sums(&page, "phonehome_finding_changes_total", "change");
+    assert_eq!((changes["waived"], changes["opened"]), (1.0, 3.0));
+}

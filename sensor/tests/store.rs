@@ -139,11 +139,19 @@ fn a_disk_that_cannot_be_written_ends_the_start_and_says_so() {
 #[test]
 fn a_second_sensor_on_the_same_folder_is_refused_and_the_first_goes_on() {
     let folder = TempDir::new().unwrap();
-    let (first, _) = settled(folder.path());
+    let mut command = sensor::command(["run", "--web.listen-address", "127.0.0.1:0"]);
+    command
+        .args(["--replay", "-", "--state.folder"])
+        .arg(folder.path());
+    let mut first = Server::start_fed(command);
+    first.line_with("findings are kept in");
     let outcome = sensor::run(replaying(folder.path(), &[])).ended_with(1);
     let said = "another sensor keeps its findings in";
     assert!(outcome.stderr.contains(said), "{}", outcome.stderr);
-    first.signal("TERM");
+    first.feed(&sensor::capture::demo_pcap());
+    first.close();
+    first.line_with("the replay has ended");
+    assert!(Kept::read(folder.path()).verdicts.len() > 5);
 }
 
 #[test]

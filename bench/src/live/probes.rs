@@ -11,10 +11,11 @@ use super::wire::Wire;
 use crate::error::Error;
 use crate::generate::probe;
 
-/// Sends probes, each from a host of its own.
+/// Sends probes, in turn from so many hosts.
 #[derive(Debug)]
 pub(crate) struct Probes {
     socket: Socket,
+    hosts: u32,
     sent: u32,
     frames: u64,
 }
@@ -25,9 +26,10 @@ impl Probes {
     /// # Errors
     ///
     /// [`Error::Network`] if raw frames may not be sent on the wire.
-    pub(crate) fn new(wire: &Wire) -> Result<Self, Error> {
+    pub(crate) fn new(wire: &Wire, hosts: u32) -> Result<Self, Error> {
         Ok(Self {
             socket: sender::open(wire)?,
+            hosts,
             sent: 0,
             frames: 0,
         })
@@ -44,10 +46,12 @@ impl Probes {
     }
 
     /// Sends the next; gives whether the system took all its frames. One that is refused in part
-    /// is not counted, and its host not used again.
+    /// is not counted, and its ports not used again soon.
     pub(crate) fn send(&mut self) -> bool {
         let (mut octets, mut ends) = (Vec::new(), Vec::new());
-        for frame in probe::frames(self.sent, FIRST_PORT) {
+        let turn = self.sent / self.hosts % u32::from(PORTS);
+        let port = FIRST_PORT + u16::try_from(turn).unwrap_or_default();
+        for frame in probe::frames(self.sent % self.hosts, port) {
             octets.extend_from_slice(&frame);
             ends.push(octets.len());
         }
@@ -76,14 +80,18 @@ pub(crate) fn pack_in(folder: &Path) -> Result<PathBuf, Error> {
     Ok(folder)
 }
 
-/// Probes that were found.
+/// Probes that were found: each is one connection with a flagged name.
 pub(crate) fn found(page: &Page) -> u64 {
     let vendor = format!("vendor=\"{}\"", probe::VENDOR);
-    page.count("phonehome_open_findings", &[&vendor])
+    page.count(
+        "phonehome_sighting_sources_total",
+        &[&vendor, "source=\"tls-sni\""],
+    )
 }
 
-/// Port of a probe's connection.
+/// First port of a host's connections, and how many there are.
 const FIRST_PORT: u16 = 40_000;
+const PORTS: u16 = 20_000;
 
 // Generated hosts move up to 10.219.0.0/16, below those of the probes.
 const _: () = assert!(20 + BLOCKS as usize - 1 < 224);

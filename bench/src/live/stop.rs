@@ -62,7 +62,7 @@ pub(crate) fn measure(
     options.extend(signatures(&probes::pack_in(folder)?));
     let log = folder.join("stop.log");
     let mut sensor = Sensor::start(wire, program, &options, &log)?;
-    let mut probes = Probes::new(wire)?;
+    let mut probes = Probes::new(wire, u32::MAX)?;
     let sender = Sender::start(wire, load.clone())?;
     sender.set_rate(Rate::PerSecond(rate));
     let mut sent = 0;

@@ -93,7 +93,7 @@ impl<'a> Course<'a> {
             disk,
             sensor: Sensor::start(wire, program, &options, &folder.join("sensor-0.log"))?,
             sender: Sender::start(wire, load.clone())?,
-            probes: Probes::new(wire)?,
+            probes: Probes::new(wire, PROBED)?,
             soak: Soak {
                 plan: plan.clone(),
                 machine: Machine::of_now(),
@@ -402,6 +402,10 @@ fn forget(metrics: &Path) -> Result<(), Error> {
         _ => Ok(()),
     }
 }
+
+/// Hosts that probes come from. Each has a finding, which is to be kept, so more would make memory
+/// grow for good reason.
+const PROBED: u32 = 64;
 
 /// Time between two probes.
 const PROBE: Duration = Duration::from_secs(1);

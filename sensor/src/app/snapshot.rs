@@ -121,9 +121,15 @@ pub(super) fn stored((counts, lost): (store::Counts, u64)) -> export::Store {
 /// What is kept, and what there was no room for.
 fn room(counts: &Counts, book: &Book) -> Room {
     let left_out = book.counts();
+    let (resolvers, proxies) = book.roles();
+    let [resolvers, proxies] = [resolvers, proxies].map(|it| it as u64);
+    let clients = (book.alive() as u64).saturating_sub(resolvers + proxies);
     Room {
         flow_limit: counts.flow_limit,
         buffered_bytes: counts.unfinished_octets,
+        // Hosts that exchange something, and those only heard of, have the same room.
+        host_limit: 2 * book.limits().hosts as u64,
+        hosts: [clients, 0, resolvers, proxies, 0, 0],
         findings_evicted: left_out.findings_evicted,
         findings_expired: left_out.findings_expired,
         refused: [

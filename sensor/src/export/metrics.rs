@@ -17,7 +17,7 @@ use self::page::{Page, encode, float};
 use super::json::{ECH, QUIC_VERSIONS};
 use super::protection::Protection;
 use super::{
-    CHANGES, DATAGRAMS, DECODE_REASONS, LAYERS, PACKETS, REFUSED, SKIPPED, STAGES, Snapshot,
+    CHANGES, DATAGRAMS, DECODE_REASONS, LAYERS, PACKETS, REFUSED, ROLES, SKIPPED, STAGES, Snapshot,
     UNWRAPPED, VERSION, day_start, link_word, verdict_word,
 };
 use crate::detection::Reach;
@@ -516,6 +516,21 @@ fn findings(page: &mut Page, snapshot: &Snapshot) {
 }
 
 fn room(page: &mut Page, snapshot: &Snapshot) {
+    page.gauge(
+        "phonehome_inventory_hosts",
+        "Hosts in the inventory, by learned role.",
+        ["role"],
+        ROLES
+            .into_iter()
+            .zip(snapshot.room.hosts)
+            .map(|(it, count)| ([it], float(count))),
+    );
+    page.gauge(
+        "phonehome_inventory_hosts_limit",
+        "Hosts that the inventory may hold.",
+        [],
+        [([], float(snapshot.room.host_limit))],
+    );
     page.counter(
         "phonehome_findings_evicted_total",
         "Findings of hosts that may not exist, dropped because there were too many.",

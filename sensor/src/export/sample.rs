@@ -140,6 +140,8 @@ pub(super) fn snapshot() -> Snapshot {
     snapshot.room = Room {
         flow_limit: 1_000_000,
         buffered_bytes: 4_321,
+        host_limit: 500_000,
+        hosts: [38, 0, 2, 1, 0, 0],
         findings_evicted: 2,
         findings_expired: 1,
         refused: [1, 0, 5, 0, 3],

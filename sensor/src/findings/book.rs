@@ -43,6 +43,9 @@ pub struct Book {
     records: HashMap<(Address, VendorId), Record, RandomState>,
     /// The keys of records that may make room for others, the oldest first; each record once.
     weak: VecDeque<(Address, VendorId)>,
+    /// The keys of records that make room for hosts that are there, and for no others, the oldest
+    /// first: hosts that come back, but were never seen to exchange anything.
+    lasting: VecDeque<(Address, VendorId)>,
     counts: Counts,
     tally: Tally,
     /// Findings that have changed since they were last asked for.
@@ -78,6 +81,7 @@ impl Book {
             hosts: Hosts::new(limits.hosts),
             records: HashMap::default(),
             weak: VecDeque::new(),
+            lasting: VecDeque::new(),
             counts: Counts::default(),
             tally: Tally::default(),
             touched: BTreeSet::new(),
@@ -251,6 +255,18 @@ impl Book {
         self.hosts.alive()
     }
 
+    /// How many home hosts are known as resolvers, and how many as proxies.
+    #[must_use]
+    pub fn roles(&self) -> (usize, usize) {
+        self.hosts.with_roles()
+    }
+
+    /// The bounds.
+    #[must_use]
+    pub const fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// Sightings counted by vendor.
     #[must_use]
     pub const fn tally(&self) -> &Tally {
@@ -295,6 +311,9 @@ impl Book {
             return;
         };
         self.tally.sighting(sighting, class);
+        if sighting.reach == Reach::Transferred {
+            self.hosts.proven(host, &self.watch);
+        }
         let mark = Mark {
             class,
             manner,
@@ -570,7 +589,7 @@ impl Book {
     fn record(&mut self, key: (Address, VendorId), at: Timestamp) -> Option<&mut Record> {
         let course = self.begun(at);
         if !self.records.contains_key(&key) {
-            if self.records.len() >= self.limits.findings && !self.make_room() {
+            if self.records.len() >= self.limits.findings && !self.make_room(key.0) {
                 self.counts.findings_refused += 1;
                 return None;
             }
@@ -583,17 +602,50 @@ impl Book {
 
     /// Takes out the oldest record that may as well be of a host that does not exist: it was never
     /// seen to exchange anything with anyone, nor to come back. `false` if there is none.
-    fn make_room(&mut self) -> bool {
+    ///
+    /// Hosts that only come back have half of the room at most, as someone may make up the same
+    /// hosts again and again; and they have to give way to a newcomer that is there.
+    fn make_room(&mut self, newcomer: Address) -> bool {
         while let Some(key) = self.weak.pop_front() {
-            let is_weak = |it: &Record| !it.is_lasting() && !self.hosts.is_proven(key.0);
-            if self.records.get(&key).is_some_and(is_weak) {
-                self.records.remove(&key);
-                self.touched.insert((key.1, key.0));
-                self.counts.findings_evicted += 1;
+            let Some(record) = self
+                .records
+                .get(&key)
+                .filter(|it| !self.is_there(key.0, it))
+            else {
+                continue;
+            };
+            if record.is_lasting() && self.lasting.len() < self.limits.findings.div_ceil(2) {
+                self.lasting.push_back(key);
+                continue;
+            }
+            self.take_out(key);
+            return true;
+        }
+        if !self.hosts.is_proven(newcomer) {
+            return false;
+        }
+        while let Some(key) = self.lasting.pop_front() {
+            if self
+                .records
+                .get(&key)
+                .is_some_and(|it| !self.is_there(key.0, it))
+            {
+                self.take_out(key);
                 return true;
             }
         }
         false
+    }
+
+    /// Whether a host was seen to exchange anything, by its record or else.
+    fn is_there(&self, host: Address, record: &Record) -> bool {
+        record.is_exchanging() || self.hosts.is_proven(host)
+    }
+
+    fn take_out(&mut self, key: (Address, VendorId)) {
+        self.records.remove(&key);
+        self.touched.insert((key.1, key.0));
+        self.counts.findings_evicted += 1;
     }
 
     /// The products that the signatures which bear the verdict name.

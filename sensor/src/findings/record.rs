@@ -288,7 +288,12 @@ impl Record {
             || weight == Weight::Behind && mark.manner == Manner::Via
     }
 
-    /// Whether the host was in touch at times that are some way apart, or exchanged something.
+    /// Whether the host exchanged something.
+    pub(super) fn is_exchanging(&self) -> bool {
+        self.direct.contacts[Reach::Transferred as usize] > 0
+    }
+
+    /// Whether the host was in touch at times that are some way apart.
     pub(super) fn is_lasting(&self) -> bool {
         let spans = [self.dns.span, self.direct.span].into_iter().flatten();
         let (mut first, mut last) = (None::<Timestamp>, None::<Timestamp>);
@@ -296,8 +301,7 @@ impl Record {
             first = Some(first.map_or(from, |it| it.min(from)));
             last = last.max(Some(to));
         }
-        let lasted = first.zip(last).is_some_and(|(a, b)| b.since(a) >= LASTING);
-        lasted || self.direct.contacts[Reach::Transferred as usize] > 0
+        first.zip(last).is_some_and(|(a, b)| b.since(a) >= LASTING)
     }
 
     /// What the sightings of a view say; `None` if they say nothing or there are none.

@@ -1,7 +1,7 @@
 //! The state of a finding over time: what silence says, and what it does not.
 //!
 //! In come when a host was in touch with a vendor and when it was seen at all, out comes the state
-//! and the time at which it may change next. All times are [`Watched`]: time during which the sensor
+//! and the time at which it may change next. All times are time watched: time during which the sensor
 //! itself saw the wire. A sensor that is off, or a mirror that is dead, makes nobody quiet and
 //! nobody absent.
 //!

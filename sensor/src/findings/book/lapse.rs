@@ -177,6 +177,7 @@ impl Book {
             self.touched.insert((key.1, key.0));
         }
         self.weak.retain(|it| !keys.contains(it));
+        self.lasting.retain(|it| !keys.contains(it));
         self.counts.findings_expired += keys.len() as u64;
     }
 }

@@ -37,6 +37,21 @@ fn made_up_hosts_make_room_for_each_other() {
 }
 
 #[test]
+fn made_up_hosts_that_come_back_leave_room_too() {
+    let seen = flooded(|scene, number| {
+        // They come back after a minute, and again and again from then on.
+        if number <= 300 {
+            scene.now += 700_000_000;
+        }
+        let ask = builder([10, 77, 0, (number % 95) as u8], [10, 0, 0, 253]).udp(4000, 53);
+        scene.push(ask, &question(number as u8, "ds.kaspersky.com"));
+    });
+    assert!(seen.book.counts().findings_evicted > 10);
+    let made_up = seen.book.findings().len() - usize::from(HOSTS);
+    assert!(made_up >= 50, "half of the room is for hosts that last");
+}
+
+#[test]
 fn random_names_below_a_flagged_one_take_one_finding() {
     let seen = flooded(|scene, number| {
         let ask = builder([10, 0, 0, 200], [10, 0, 0, 253]).udp(4000, 53);

@@ -278,16 +278,22 @@ fn look_up(it: &mut Assembler, budget: Budget, map: i32, (pass, cut): (Label, La
     it.compute_with(Compute::Subtract, R3, R2);
     // Signed: another processor may have been here after this one looked at the clock.
     it.jump_if(R3, When::SignedAbove, nanos(budget.idle), open);
-    // The counter of this direction.
-    it.compute_with(Compute::Move, R4, R0);
-    it.compute_with(Compute::Add, R4, PLACE);
     it.jump_if(LEFT, When::Equal, 0, alive);
-    it.load(Width::Four, R2, R4, PASSED);
-    it.jump_if(R2, When::AtLeast, budget.octets.cast_signed(), alive);
-    it.compute_with(Compute::Add, R2, LEFT);
-    it.store(Width::Four, R4, PASSED, R2);
-    it.store(Width::Eight, R0, PASSED_AT, R1);
-    it.jump(pass);
+    // The counter of this direction. Its place is not computed: the kernel lets only those with
+    // more rights add to an address what came by different ways.
+    let other = it.label();
+    it.jump_if(PLACE, When::NotEqual, 0, other);
+    for (place, counter) in [(None, PASSED), (Some(other), PASSED + 4)] {
+        if let Some(place) = place {
+            it.place(place);
+        }
+        it.load(Width::Four, R2, R0, counter);
+        it.jump_if(R2, When::AtLeast, budget.octets.cast_signed(), alive);
+        it.compute_with(Compute::Add, R2, LEFT);
+        it.store(Width::Four, R0, counter, R2);
+        it.store(Width::Eight, R0, PASSED_AT, R1);
+        it.jump(pass);
+    }
 
     it.place(alive);
     it.load(Width::Eight, R2, R0, PASSED_AT);
