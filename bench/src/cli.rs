@@ -48,6 +48,8 @@ enum Command {
     Check(CheckArguments),
     /// Find the highest rate at which each program loses no frame on a wire (needs root)
     Live(wire::LiveArguments),
+    /// Measure how many events a second an output takes while no frame is lost (needs root)
+    Events(wire::EventArguments),
     /// Run the sensor on a wire for a long time, with troubles at planned moments (needs root)
     Soak(wire::SoakArguments),
     /// Run one program and print what it used; how the comparison runs each of them
@@ -170,6 +172,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Error> {
         Some(Command::Pages(arguments)) => run_pages(&arguments),
         Some(Command::Check(arguments)) => run_check(arguments),
         Some(Command::Live(arguments)) => wire::run_live(arguments),
+        Some(Command::Events(arguments)) => wire::run_events(arguments),
         Some(Command::Soak(arguments)) => wire::run_soak(arguments),
         Some(Command::Measure(arguments)) => {
             let limit = Duration::from_secs(arguments.timeout);

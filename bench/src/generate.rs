@@ -16,11 +16,11 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 
 mod bulk;
-mod dns;
+pub(crate) mod dns;
 mod domains;
 pub(crate) mod floods;
 mod flow;
-mod frame;
+pub(crate) mod frame;
 mod hosts;
 mod http;
 pub(crate) mod probe;

@@ -13,7 +13,8 @@
 //! - [`pages`] measures the pages of a large site.
 //! - [`check`] compares the names that phonehome reads with those that were generated.
 //! - [`live`] sends frames over a wire of its own and finds the rate at which none is lost.
-//! - [`soak`] runs the sensor on such a wire for a long time, with troubles; [`interrupt`] ends it.
+//! - [`events`] measures on such a wire how many events an output takes.
+//! - [`soak`] runs the sensor on it for a long time, with troubles; [`interrupt`] ends it.
 
 use std::error::Error as _;
 use std::io::Write;
@@ -26,6 +27,7 @@ mod check;
 mod cli;
 mod compare;
 mod error;
+mod events;
 mod floods;
 mod generate;
 mod interrupt;

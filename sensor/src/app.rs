@@ -24,6 +24,7 @@ mod policy;
 pub mod reload;
 pub mod rights;
 pub mod snapshot;
+mod telling;
 
 /// What to read, and how.
 #[derive(Clone, Copy, Debug)]

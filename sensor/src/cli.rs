@@ -21,6 +21,7 @@ mod duties;
 mod flags;
 mod generate;
 mod names;
+mod outputs;
 mod read;
 mod report;
 mod rights;

@@ -38,7 +38,10 @@ pub use duties::{Duties, DutyError, Places};
 pub use key::{Change, Key};
 pub use layers::{Effective, Layers};
 pub use rules::Frames;
-pub use value::{Field, Octets, Plural, Shown, Wanted};
+pub use value::{
+    EventFormat, EventKinds, Facility, Field, Octets, Plural, Shown, SocketType, SyslogAddress,
+    SyslogCarrier, SyslogFormat, Wanted,
+};
 pub use wrong::{Origin, Wrong, Wrongs};
 
 /// Writes [`Config`], its defaults and [`KEYS`] from one list. An entry reads
@@ -189,6 +192,62 @@ keys! {
     /// Reload what can be reloaded when a POST to /-/reload asks for it.
     enable_lifecycle: bool = false
         => "web.enable-lifecycle", "BOOL", AtStart, ANY;
+    /// Write events to this file, a line of JSON each. It is opened anew on SIGHUP.
+    events_file: Option<PathBuf> = None
+        => "events.file", "FILE", AtStart, ANY;
+    /// Rotate the file; off where others see to that, as logrotate does.
+    events_rotate: bool = true
+        => "events.rotate", "BOOL", AtStart, ANY;
+    /// Size at which the file is rotated.
+    events_rotate_size: Octets = Octets::mib(64)
+        => "events.rotate-size", "SIZE", AtStart, 1 << 16..=1 << 40;
+    /// Time for which one file holds events; days begin at midnight UTC.
+    events_rotate_every: Duration = Duration::from_secs(86_400)
+        => "events.rotate-every", "TIME", AtStart, 60_000..=31_536_000_000;
+    /// Rotated files that are kept.
+    events_keep: usize = 7
+        => "events.keep", "N", AtStart, 1..=1_000;
+    /// Write events to this Unix socket, on which somebody else listens.
+    events_socket: Option<PathBuf> = None
+        => "events.socket", "FILE", AtStart, ANY;
+    /// How the socket takes them: stream, as lines, or datagram, each by itself.
+    events_socket_type: SocketType = SocketType::Stream
+        => "events.socket-type", "TYPE", AtStart, ANY;
+    /// Write events to standard output.
+    events_stdout: bool = false
+        => "events.stdout", "BOOL", AtStart, ANY;
+    /// Shape of lines of JSON: eve, that of Suricata's log, or ecs, the names of the Elastic Common
+    /// Schema.
+    events_format: EventFormat = EventFormat::Eve
+        => "events.format", "FORMAT", AtStart, ANY;
+    /// Which events there are: changes of findings, or all, which is sightings too.
+    events_kinds: EventKinds = EventKinds::Changes
+        => "events.kinds", "KINDS", AtStart, ANY;
+    /// Time in which sightings of a host by the same signature make one event, after the first, which
+    /// is told at once; 0s tells each.
+    events_repeat_after: Duration = Duration::from_secs(3_600)
+        => "events.repeat-after", "TIME", AtStart, 0..=604_800_000;
+    /// Memory for events that wait, of each output; beyond, events are dropped.
+    events_queue: Octets = Octets::mib(8)
+        => "events.queue", "SIZE", AtStart, 1 << 16..=1 << 30;
+    /// Name of the sensor in events; left out, it is that of the machine.
+    events_sensor: Option<String> = None
+        => "events.sensor", "NAME", AtStart, ANY;
+    /// Send events to this receiver of syslog: udp://, tcp:// or tls:// with an IP address and a port.
+    syslog_address: Option<SyslogAddress> = None
+        => "syslog.address", "ADDRESS", AtStart, ANY;
+    /// What messages of syslog hold: json, in the format of events; cef; or text.
+    syslog_format: SyslogFormat = SyslogFormat::Json
+        => "syslog.format", "FORMAT", AtStart, ANY;
+    /// Facility of messages of syslog.
+    syslog_facility: Facility = Facility::LOCAL0
+        => "syslog.facility", "NAME", AtStart, ANY;
+    /// File with the certificates (PEM) of authorities that a receiver's at tls:// may be from.
+    syslog_ca: Option<PathBuf> = None
+        => "syslog.ca", "FILE", AtStart, ANY;
+    /// Name that the certificate of a receiver at tls:// must be for; left out, it is the address.
+    syslog_server_name: Option<String> = None
+        => "syslog.server-name", "NAME", AtStart, ANY;
     /// User to become once all is open, when started as root; "root" stays root. Left out, it is
     /// phonehome, or nobody where that user is not there; with replay it is whoever started it.
     rights_user: Option<String> = None

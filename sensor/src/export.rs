@@ -6,8 +6,8 @@
 //! alerts are written a line each as they happen.
 //!
 //! Deliberately absent: a clock (times are those of the capture; only [`progress`], the limits of
-//! [`http`] and the first sentence of its status page look at the real one), and any connection that
-//! the sensor opens by itself.
+//! [`http`], the first sentence of its status page and [`output`] look at the real one), and any
+//! connection that no setting asks for.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,6 +30,7 @@ pub mod events;
 pub mod http;
 pub mod json;
 pub mod metrics;
+pub mod output;
 pub mod progress;
 pub mod protection;
 pub mod report;
@@ -146,6 +147,10 @@ pub struct Own {
     pub reload: Arc<Reload>,
     /// Lines of the log left out because its queue was full.
     pub log_lines_lost: u64,
+    /// What has become of the events of each output, in the order of [`output::Kind`].
+    pub outputs: Vec<(output::Kind, output::Counts)>,
+    /// Sightings that were held back and told before their time, for want of room.
+    pub repeats_evicted: u64,
 }
 
 /// A load of settings and of what they name: packs, directives, waivers.

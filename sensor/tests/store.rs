@@ -13,6 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -64,6 +65,9 @@ fn killed_at_any_moment_it_takes_back_nothing_and_tells_nothing_twice() {
                 "{host}: {verdict} was told, {saved:?} is kept"
             );
         }
+        for event in wire.events() {
+            assert!(kept.changes.contains(&event), "{event:?}, round {round}");
+        }
         let (opened, hosts) = kept.opened();
         assert_eq!(opened as usize, hosts.len(), "opened twice, round {round}");
         assert!(told.keys().all(|it| hosts.contains(it)), "round {round}");
@@ -79,6 +83,11 @@ fn killed_at_any_moment_it_takes_back_nothing_and_tells_nothing_twice() {
         "most rounds had nothing to lose: {with_findings}"
     );
     assert!(opened_before > 500, "{opened_before}");
+    let events = wire.events();
+    let opened: Vec<_> = events.iter().filter(|it| it.1 == "opened").collect();
+    let hosts: BTreeSet<_> = opened.iter().map(|it| &it.0).collect();
+    assert_eq!(hosts.len(), opened.len(), "an event opened a finding twice");
+    assert!(hosts.len() > 400, "{}", hosts.len());
     // A last run shows all that was ever told, and ends as it should.
     let mut sensor = wire.start(&state);
     wire.wait_for("/-/ready", |it| it == "ready\n");
@@ -391,11 +400,21 @@ impl Wire {
             [first, second].into_iter().flatten()
         });
         fs::write(wire.capture(), file(frames.collect())).unwrap();
+        // Whom the sensor becomes must be able to make files there.
+        fs::create_dir(wire.folder.path().join("events")).unwrap();
+        for (folder, mode) in [("", 0o755), ("events", 0o777)] {
+            let path = wire.folder.path().join(folder);
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        }
         Some(wire)
     }
 
     fn capture(&self) -> PathBuf {
         self.folder.path().join("hosts.pcap")
+    }
+
+    fn events_file(&self) -> PathBuf {
+        self.folder.path().join("events/events.json")
     }
 
     /// Starts the sensor with all protections.
@@ -416,8 +435,25 @@ impl Wire {
                 "require",
             ])
             .arg("--state.folder")
-            .arg(state);
+            .arg(state)
+            .arg("--events.file")
+            .arg(self.events_file());
         Server::start(command)
+    }
+
+    /// Host with vendor, and change, of all events that tell of a change. Where the sensor was killed a line
+    /// may be cut.
+    fn events(&self) -> Vec<(String, String)> {
+        let text = fs::read_to_string(self.events_file()).unwrap_or_default();
+        let lines = text.lines();
+        lines
+            .filter_map(|it| serde_json::from_str::<serde_json::Value>(it).ok())
+            .filter_map(|it| {
+                let (own, host) = (&it["phonehome"], it["src_ip"].as_str()?);
+                let change = own["change"].as_str()?.to_owned();
+                Some((format!("{host} {}", own["vendor"].as_str()?), change))
+            })
+            .collect()
     }
 
     /// Begins to send all frames at a rate.

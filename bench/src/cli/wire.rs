@@ -1,4 +1,4 @@
-//! What is done on a wire: `live` and `soak`.
+//! What is done on a wire: `live`, `events` and `soak`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::{CaptureArguments, print};
 use crate::capture::Capture;
 use crate::error::Error;
+use crate::events;
 use crate::live::{self, Receiver};
 use crate::machine::Machine;
 use crate::peers;
@@ -43,6 +44,21 @@ pub(super) struct LiveArguments {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct EventArguments {
+    /// Sightings a second; may be given several times
+    #[arg(long, default_values_t = [20_000, 40_000])]
+    rate: Vec<u64>,
+    /// How long each rate is sent
+    #[arg(long, default_value = "30s", value_parser = duration)]
+    time: Duration,
+    #[command(flatten)]
+    result: ResultArguments,
+    /// Options of `phonehome run`
+    #[arg(last = true, value_name = "OPTION")]
+    options: Vec<String>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct SoakArguments {
     /// How long it lasts, as in 60s, 30m or 1h
     #[arg(long, default_value = "1h", value_parser = duration)]
@@ -57,7 +73,7 @@ pub(super) struct SoakArguments {
     #[arg(long, default_value = "5s", value_parser = duration)]
     scrape: Duration,
     /// Option that has phonehome write to a folder, which stands in it as {}; may be given several
-    /// times [default: --events {}/events.json where there is such an option]
+    /// times [default: --events.file {}/events.json --events.kinds=all]
     #[arg(long, value_name = "OPTION", allow_hyphen_values = true)]
     disk_option: Vec<String>,
     #[command(flatten)]
@@ -97,6 +113,21 @@ pub(super) fn run_live(arguments: LiveArguments) -> Result<ExitCode, Error> {
         .result
         .keep("live", &result.machine, (&result, &text))?;
     Ok(ExitCode::from(u8::from(!result.is_right())))
+}
+
+pub(super) fn run_events(arguments: EventArguments) -> Result<ExitCode, Error> {
+    let plan = events::Plan {
+        rates: arguments.rate,
+        time: arguments.time,
+        options: arguments.options,
+    };
+    let result = events::run(&plan, &peers::sensor()?)?;
+    let text = events::markdown(&result);
+    arguments
+        .result
+        .keep("events", &result.machine, (&result, &text))?;
+    let is_right = result.rows.iter().all(|it| it.complaint.is_none());
+    Ok(ExitCode::from(u8::from(!is_right)))
 }
 
 pub(super) fn run_soak(arguments: SoakArguments) -> Result<ExitCode, Error> {

@@ -46,7 +46,6 @@ impl Frames {
     }
 
     /// Adds a frame.
-    #[cfg(test)]
     pub(crate) fn push(&mut self, frame: &[u8]) {
         self.octets.extend_from_slice(frame);
         self.ends.push(self.octets.len());

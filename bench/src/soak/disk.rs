@@ -82,8 +82,12 @@ impl Disk {
 pub(crate) fn options_of(program: &Path) -> Vec<String> {
     let help = Command::new(program).args(["run", "--help"]).output();
     let help = help.map_or_else(|_| Vec::new(), |it| it.stdout);
-    if String::from_utf8_lossy(&help).contains("--events ") {
-        vec!["--events".to_owned(), "{}/events.json".to_owned()]
+    if String::from_utf8_lossy(&help).contains("--events.file ") {
+        vec![
+            "--events.file".to_owned(),
+            "{}/events.json".to_owned(),
+            "--events.kinds=all".to_owned(),
+        ]
     } else {
         Vec::new()
     }

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -12,9 +13,13 @@ use super::keeper::Keeper;
 use super::manager::Manager;
 use super::policy::{Covers, Policy};
 use super::snapshot::{Input, snapshot, stored};
+use super::telling::Telling;
 use crate::detection::{Notice, Sighting, What};
+use crate::export::events::repeats::Repeats;
+use crate::export::events::{Event, What as EventKind};
+use crate::export::output::Outputs;
 use crate::export::protection::{Protection, Standing};
-use crate::export::{Mode, Ready, Snapshot, events};
+use crate::export::{Mode, Ready, Snapshot};
 use crate::findings::history::{History, Past};
 use crate::findings::saved::{Kept, Restored};
 use crate::findings::waivers::Waivers;
@@ -23,6 +28,7 @@ use crate::host::{Address, HomeNetworks};
 use crate::inventory::Inventory;
 use crate::pipeline::{self, Counts, Follower, Loaded, canary};
 use crate::store::Handle;
+use crate::time::Timestamp;
 use crate::worker::Told;
 
 /// The one writer of findings.
@@ -34,7 +40,7 @@ pub struct Ledger {
     /// The home networks that are gone by.
     at_home: Arc<HomeNetworks>,
     changes: Vec<Change>,
-    events: Option<Events>,
+    telling: Telling,
     counts: Counts,
     spans: Spans,
     covers: Covers,
@@ -64,12 +70,6 @@ struct View {
     deadline: Option<Instant>,
 }
 
-struct Events {
-    out: Box<dyn Write>,
-    line: Vec<u8>,
-    failed: Option<io::Error>,
-}
-
 impl Ledger {
     /// An empty ledger for an input.
     #[must_use]
@@ -88,7 +88,7 @@ impl Ledger {
             home: Arc::new(ArcSwap::new(Arc::clone(&at_home))),
             at_home,
             changes: Vec::new(),
-            events: None,
+            telling: Telling::Nobody,
             counts: Counts::default(),
             spans: Spans::default(),
             covers: Covers::default(),
@@ -126,11 +126,18 @@ impl Ledger {
 
     /// Writes an event for each sighting of a home host and each change of a finding.
     pub fn write_events(&mut self, out: Box<dyn Write>) {
-        self.events = Some(Events {
-            out,
-            line: Vec::new(),
-            failed: None,
-        });
+        self.telling = Telling::writing(out);
+    }
+
+    /// Tells outputs of each change of a finding, and with `repeats` of sightings of home hosts too.
+    /// `evicted` is set to how many of those were told before their time for want of room.
+    pub fn tell_outputs(
+        &mut self,
+        outputs: Outputs,
+        repeats: Option<Repeats>,
+        evicted: Arc<AtomicU64>,
+    ) {
+        self.telling = Telling::outputs(outputs, repeats, evicted);
     }
 
     /// Ends the reading when `stop` says so.
@@ -186,14 +193,7 @@ impl Ledger {
     ///
     /// The first error of writing them.
     pub fn finish(&mut self) -> io::Result<()> {
-        match self.events.take() {
-            Some(Events {
-                failed: Some(error),
-                ..
-            }) => Err(error),
-            Some(mut events) => events.out.flush(),
-            None => Ok(()),
-        }
+        self.telling.finish(self.loaded.catalogue())
     }
 
     fn view(&self) -> View {
@@ -236,14 +236,12 @@ impl Ledger {
         )
     }
 
-    /// Writes an event for a sighting of a home host.
-    fn tell_sighting(&mut self, sighting: &Sighting) {
-        if let Some(events) = &mut self.events
-            && self.at_home.contains(sighting.observation.client().address)
-        {
-            let started = sighting.observation.at;
+    /// Tells of a sighting of a home host.
+    fn tell_sighting(&mut self, now: Timestamp, sighting: &Sighting) {
+        let client = sighting.observation.client().address;
+        if self.telling.is_heard() && self.at_home.contains(client) {
             let catalogue = self.loaded.catalogue();
-            events.write(|line| events::write_sighting(line, catalogue, sighting, started));
+            self.telling.sighting(catalogue, now, sighting);
         }
     }
 
@@ -289,16 +287,23 @@ impl Ledger {
         self.book.count(change);
         let past = self.past(change);
         self.history.push(past);
-        let Some(events) = &mut self.events else {
+        if !self.telling.is_heard() {
             return;
-        };
+        }
         let Some(mut finding) = self.book.finding(change.host, change.vendor) else {
             return;
         };
         // It may have climbed further since.
         finding.verdict = change.to;
-        let (catalogue, kind) = (self.loaded.catalogue(), change.kind.as_str());
-        events.write(|line| events::write_change(line, catalogue, change.at, kind, &finding));
+        self.telling.event(&Event {
+            catalogue: self.loaded.catalogue(),
+            sensor: None,
+            what: EventKind::Change {
+                at: change.at,
+                change: change.kind.as_str(),
+                finding: &finding,
+            },
+        });
     }
 
     fn past(&self, change: &Change) -> Past {
@@ -370,10 +375,10 @@ impl pipeline::Ledger for Ledger {
     fn take(&mut self, notice: &Notice) {
         self.renew();
         if let What::Sighting(sighting) = &notice.what {
-            self.tell_sighting(sighting);
+            self.tell_sighting(notice.at, sighting);
         }
         if let Some(sighting) = self.book.take(notice, &mut self.changes) {
-            self.tell_sighting(&sighting);
+            self.tell_sighting(notice.at, &sighting);
         }
         self.tell_changes();
         if self.book.touched() >= MAX_TOUCHED {
@@ -385,6 +390,11 @@ impl pipeline::Ledger for Ledger {
         self.renew();
         self.pass(counts);
         self.counts = counts.clone();
+        // Of files only notices tell the time: how far workers have come differs from run to run.
+        let clock = counts.workers.iter().filter_map(|it| it.clock).max();
+        if let Some(now) = clock.filter(|_| self.input.mode == Mode::Live) {
+            self.telling.tick(self.loaded.catalogue(), now);
+        }
         self.publish_findings();
         self.keep();
         self.publish();
@@ -449,18 +459,6 @@ impl Shared {
     /// Puts waivers in force, instead of those that were; the next snapshot goes by them.
     pub fn set_waivers(&self, waivers: Waivers) {
         self.policy.set_waivers(waivers);
-    }
-}
-
-impl Events {
-    fn write(&mut self, write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) {
-        if self.failed.is_some() {
-            return;
-        }
-        self.line.clear();
-        if let Err(error) = write(&mut self.line).and_then(|()| self.out.write_all(&self.line)) {
-            self.failed = Some(error);
-        }
     }
 }
 

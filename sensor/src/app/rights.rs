@@ -40,6 +40,19 @@ pub struct Plan {
     pub readable: Vec<PathBuf>,
     /// Folders in which files may be made, read and written later.
     pub writable: Vec<PathBuf>,
+    /// Connections that may be opened later.
+    pub connects: Connects,
+}
+
+/// Kinds of connections that the settings ask for; without any, none can be opened.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Connects {
+    /// To a Unix socket.
+    pub unix: bool,
+    /// Over UDP.
+    pub udp: bool,
+    /// To this port over TCP.
+    pub tcp: Option<u16>,
 }
 
 /// Whether a start as root ends up as another user.
@@ -108,7 +121,7 @@ pub fn give_up(plan: &Plan) -> Result<Given, RightsError> {
         standing(prctl::set_dumpable(false).and_then(|()| setrlimit(Resource::RLIMIT_CORE, 0, 0)));
     let (landlock, landlock_network, held) = files::keep_to(plan);
     demand("rights.landlock", plan.landlock, &landlock)?;
-    let seccomp = calls::keep_to(plan.seccomp);
+    let seccomp = calls::keep_to(plan.seccomp, plan.connects);
     demand("rights.seccomp", plan.seccomp, &seccomp)?;
     let standings = Protection::ALL.into_iter().zip([
         user,

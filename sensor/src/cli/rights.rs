@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::Failure;
-use crate::app::rights::{self, Becomes, Demand, Given, Plan, RightsError};
-use crate::config::{Config, Frames, Wanted};
+use crate::app::rights::{self, Becomes, Connects, Demand, Given, Plan, RightsError};
+use crate::config::{Config, Frames, SyslogCarrier, Wanted};
 
 /// Gives up all rights that are not needed any more, and says so. The file of the configuration and
 /// those of the web server are read again later.
@@ -52,7 +52,33 @@ fn plan(config: &Config, file: Option<&Path>, web: &[PathBuf]) -> Plan {
         seccomp: demand(config.seccomp),
         keep_net_raw: config.keep_net_raw,
         readable: readable.map(Path::to_owned).collect(),
-        writable: config.state_folder.iter().cloned().collect(),
+        writable: config
+            .state_folder
+            .iter()
+            .cloned()
+            .chain(config.events_file.iter().map(|it| folder_of(it)))
+            .collect(),
+        connects: connects(config),
+    }
+}
+
+/// The folder that a file lies in.
+fn folder_of(file: &Path) -> PathBuf {
+    match file.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// The connections that outputs of events open.
+fn connects(config: &Config) -> Connects {
+    let syslog = config.syslog_address;
+    Connects {
+        unix: config.events_socket.is_some(),
+        udp: syslog.is_some_and(|it| it.carrier == SyslogCarrier::Udp),
+        tcp: syslog
+            .filter(|it| it.carrier != SyslogCarrier::Udp)
+            .map(|it| it.address.port()),
     }
 }
 

@@ -13,7 +13,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::flags::Flags;
-use super::{Ended, FAILED, Failure, rights, with_cause};
+use super::{Ended, FAILED, Failure, outputs, rights, with_cause};
 use crate::app::ledger::{Ledger, Shared};
 use crate::app::live::{Listening, LiveSource};
 use crate::app::manager::{Line, Manager};
@@ -76,6 +76,7 @@ pub(super) fn main(options: &Options) -> Ended {
     });
     let line = manager.as_ref().map(Manager::line);
     ledger.tell_manager(manager);
+    let prepared = outputs::prepare(config)?;
     // All is open, and no other thread is there yet: rights pass to threads that start later.
     let given = rights::give_up(config, options.flags.file(), listeners.files())?;
     ledger.show_protections(given.standings.clone());
@@ -83,9 +84,11 @@ pub(super) fn main(options: &Options) -> Ended {
     if let Some(store) = store {
         ledger.keep_in(store.start().map_err(Failure::failed)?);
     }
+    let outputs = outputs::start(prepared, config, &mut ledger)?;
     let shared = ledger.share();
     let sensor = Arc::new(Sensor {
         shared: Arc::clone(&shared),
+        outputs,
         dial: log.dial(),
         line,
         reloader: Reloader::new(
@@ -99,13 +102,20 @@ pub(super) fn main(options: &Options) -> Ended {
     let handle = signals.handle();
     let waiter = heed(signals, Arc::clone(&sensor), stop).map_err(Failure::failed)?;
     let server = serve(listeners, config, &sensor).map_err(refused)?;
-    let code = feed.run(&loaded, &mut ledger)?;
+    let ended = feed.run(&loaded, &mut ledger);
+    // What was held back is told before anything else ends.
+    ledger.finish().map_err(Failure::failed)?;
+    if ended.is_err() {
+        sensor.outputs.finish();
+    }
+    let code = ended?;
     if config.exit_when_done {
         handle.close();
     }
     // The thread ends at the first signal to stop, or when the handle is closed.
     let _ = waiter.join();
     server.stop();
+    sensor.outputs.finish();
     if let (Some(path), Some(file)) = (&config.metrics, &mut metrics_file) {
         let text = metrics::text(&sensor.told(ledger.snapshot()));
         file.write_all(text.as_bytes())
@@ -167,6 +177,7 @@ fn cannot_write(path: &Path, why: &io::Error) -> Failure {
 /// What others can ask of the running sensor.
 struct Sensor {
     shared: Arc<Shared>,
+    outputs: outputs::Open,
     dial: Dial,
     line: Option<Arc<Line>>,
     reloader: Reloader,
@@ -192,6 +203,8 @@ impl Sensor {
             own: Some(Own {
                 reload: self.reloader.newest(),
                 log_lines_lost: self.dial.lost(),
+                outputs: self.outputs.counts(),
+                repeats_evicted: self.outputs.evicted(),
             }),
             ..snapshot
         }
@@ -211,6 +224,7 @@ fn heed(
                 stop.store(true, Ordering::Relaxed);
                 return;
             }
+            sensor.outputs.reopen();
             // It tells in the log how it went.
             let _ = sensor.reload();
         }

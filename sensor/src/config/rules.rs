@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::layers::Effective;
-use super::value::Value;
+use super::value::{SyslogCarrier, Value};
 use super::wrong::{Wrong, shown};
 use super::{Config, Key};
 
@@ -40,6 +40,7 @@ pub(super) fn settle(loaded: &mut Effective, wrongs: &mut Vec<Wrong>) {
     validate_signatures(loaded, wrongs);
     validate_states(loaded, wrongs);
     validate_addresses(loaded, wrongs);
+    validate_syslog(loaded, wrongs);
 }
 
 /// There is one kind of input. What is said of it closer to the start goes before the rest, as with
@@ -137,6 +138,29 @@ fn validate_addresses(loaded: &Effective, wrongs: &mut Vec<Wrong>) {
             let message =
                 format!("web.listen-address = \"{address}\" is given twice; give it once");
             wrongs.push(wrong(loaded, "web.listen-address", message));
+        }
+    }
+}
+
+fn validate_syslog(loaded: &Effective, wrongs: &mut Vec<Wrong>) {
+    let config = &loaded.config;
+    let is_tls = config
+        .syslog_address
+        .is_some_and(|it| it.carrier == SyslogCarrier::Tls);
+    if is_tls && config.syslog_ca.is_none() {
+        let message = "syslog.address: tls:// needs syslog.ca, the file with the certificate of the \
+                       authority that the receiver's is from; the system's are in \
+                       /etc/ssl/certs/ca-certificates.crt";
+        wrongs.push(wrong(loaded, "syslog.address", message.to_owned()));
+    }
+    let only_tls = [
+        ("syslog.ca", config.syslog_ca.is_some()),
+        ("syslog.server-name", config.syslog_server_name.is_some()),
+    ];
+    for (key, is_given) in only_tls {
+        if is_given && !is_tls {
+            let message = format!("{key}: it is for a syslog.address that begins with tls://");
+            wrongs.push(wrong(loaded, key, message));
         }
     }
 }

@@ -3,8 +3,12 @@
 use std::ops::RangeInclusive;
 use std::path::Path;
 
+mod outputs;
 mod types;
 
+pub use outputs::{
+    EventFormat, EventKinds, Facility, SocketType, SyslogAddress, SyslogCarrier, SyslogFormat,
+};
 pub use types::{Octets, Shown, Wanted};
 
 /// A value as it was given.

@@ -1,183 +1,254 @@
-//! Alerts for a SIEM: JSON lines in the shape of Suricata's EVE log.
+//! Events for a SIEM: what they tell, and the forms in which they are written.
 //!
-//! A line is an event of `event_type` `alert` with Suricata's own keys, so that shippers and
-//! dashboards made for it work, and our object `phonehome`, whose shape
-//! `sensor/schemas/event.schema.json` describes. There are two kinds: a sighting
-//! ([`write_sighting`]), with both ends of the exchange, and a change of a finding
-//! ([`write_change`]), which concerns a host as a whole and has no other end.
+//! There are two kinds of [`Event`]: a sighting, with both ends of the exchange, and a change of a
+//! finding, which concerns a host as a whole and has no other end. The forms are [`eve`], the shape of
+//! Suricata's log, which is the default; [`ecs`], the names of the Elastic Common Schema; [`cef`]; and
+//! [`text`] for people. [`syslog`] puts any of them into a message of RFC 5424. [`repeats`] keeps
+//! sightings from being told too often.
+//!
+//! Names are printable ASCII when they come here (see [`crate::names::Name`]); packs are the operator's
+//! own. All the same each form escapes what would end a line, a field or a value of it.
 //!
 //! Equal input gives equal octets: ids are digests of what they stand for, times are those of the
 //! capture.
 
 use std::io;
 
-use phonehome_signatures::{Catalogue, Evidence};
+use phonehome_signatures::{Catalogue, Evidence, Signature, VendorId};
 use ring::digest;
 use serde::Serialize;
 
-use super::{VERSION, civil, vendor_word, verdict_word};
+use super::{VERSION, vendor_word, verdict_word};
 use crate::detection::Sighting;
 use crate::findings::{Finding, Verdict};
-use crate::names::{Endpoint, Observation, Source, Transport};
+use crate::host::Address;
+use crate::names::{Endpoint, Source, Transport};
 use crate::time::Timestamp;
 
+pub mod cef;
 pub mod community;
+pub mod ecs;
+pub mod eve;
+pub mod repeats;
+pub mod syslog;
+pub mod text;
 
-/// Appends a sighting as one line of JSON, with the line feed.
-///
-/// `src_ip` is always the host, also where the server sent the packet that held the name.
-/// `started` is the time of the first packet of the flow, where it is known, else that of the
-/// observation; it makes `flow_id` differ between flows that use the same ports.
-///
-/// # Errors
-///
-/// Those of the JSON library, which none of these values can cause.
-pub fn write_sighting(
-    out: &mut Vec<u8>,
-    catalogue: &Catalogue,
-    sighting: &Sighting,
-    started: Timestamp,
-) -> io::Result<()> {
-    let observation = &sighting.observation;
-    let (client, server) = (observation.client(), observation.server());
-    let signature = catalogue.signature(sighting.signature);
-    let vendor = signature.map(|it| it.vendor);
-    let vendor_name = vendor
-        .and_then(|it| catalogue.vendor(it))
-        .map_or("a flagged vendor", |it| it.name.as_str());
-    let vendor_id = vendor.map_or("other", |it| vendor_word(catalogue, it));
-    let category = signature.map_or("other", |it| it.category.as_str());
-    let id = signature.map_or("other", |it| it.id.as_str());
-    let severity = signature.map_or(SEVERITY_LOW, |it| severity_of(it.evidence));
-    let name = observation.name.as_str();
-    let event = Event {
-        timestamp: timestamp(observation.at),
-        flow_id: Some(flow_id(observation.transport, client, server, started)),
-        event_type: "alert",
-        vlan: observation.vlan.map(|it| [it]),
-        src_ip: client.address.to_string(),
-        src_port: Some(client.port),
-        dest_ip: Some(server.address.to_string()),
-        dest_port: Some(server.port),
-        proto: Some(proto(observation.transport)),
-        app_proto: app_proto(observation.source),
-        community_id: Some(community::id(observation.transport, client, server)),
-        alert: Alert {
-            action: "allowed",
-            gid: GID,
-            signature_id: signature_number(&[vendor_id, id]),
-            rev: 1,
-            signature: format!("phonehome {vendor_name}: {category}"),
-            category,
-            severity,
-            metadata: Metadata {
-                vendor: [vendor_id],
-                phonehome_id: [id],
-            },
-        },
-        dns: dns(observation),
-        tls: tls(observation),
-        quic: matches!(observation.source, Source::QuicSni).then_some(Quic { sni: name }),
-        http: http(observation),
-        phonehome: Phonehome {
-            schema: SCHEMA,
-            sensor_version: VERSION,
-            kind: "sighting",
-            vendor: vendor_id,
-            vendor_name,
-            product: signature.and_then(|it| it.product.as_deref()),
-            signature: Some(id),
-            category: Some(category),
-            evidence: signature.map(|it| it.evidence.as_str()),
-            confidence: signature.map(|it| it.confidence.as_str()),
-            source: Some(observation.source.as_str()),
-            reach: Some(sighting.reach.as_str()),
-            name: Some(name),
-            via: sighting.via.as_ref().map(|it| it.as_str()),
-            change: None,
-            verdict: None,
-            grounds: None,
-            products: None,
-            first_seen: None,
-            last_seen: None,
-        },
-    };
-    write_line(out, &event)
+/// Something to tell a SIEM.
+#[derive(Clone, Copy, Debug)]
+pub struct Event<'a> {
+    /// The catalogue that the ids in here belong to.
+    pub catalogue: &'a Catalogue,
+    /// Name of the sensor that tells it; absent where files are read.
+    pub sensor: Option<&'a str>,
+    /// What there is to tell.
+    pub what: What<'a>,
 }
 
-/// Appends a change of a finding as one line of JSON, with the line feed.
-///
-/// `at` is the capture time of the change, `change` one of [`super::CHANGES`]; `finding` is as it
-/// is after the change.
-///
-/// # Errors
-///
-/// Those of the JSON library, which none of these values can cause.
-pub fn write_change(
-    out: &mut Vec<u8>,
-    catalogue: &Catalogue,
-    at: Timestamp,
-    change: &str,
-    finding: &Finding,
-) -> io::Result<()> {
-    let vendor_id = vendor_word(catalogue, finding.vendor);
-    let vendor_name = catalogue
-        .vendor(finding.vendor)
-        .map_or("a flagged vendor", |it| it.name.as_str());
-    let verdict = verdict_word(finding.verdict);
-    let event = Event {
-        timestamp: timestamp(at),
-        flow_id: None,
-        event_type: "alert",
-        vlan: None,
-        src_ip: finding.host.to_string(),
-        src_port: None,
-        dest_ip: None,
-        dest_port: None,
-        proto: None,
-        app_proto: None,
-        community_id: None,
-        alert: Alert {
-            action: "allowed",
-            gid: GID,
-            signature_id: signature_number(&[vendor_id, "finding", change]),
-            rev: 1,
-            signature: format!("phonehome {vendor_name}: finding {change}, verdict {verdict}"),
-            category: "finding",
-            severity: severity_of_verdict(finding.verdict),
-            metadata: Metadata {
-                vendor: [vendor_id],
-                phonehome_id: ["finding"],
-            },
-        },
-        dns: None,
-        tls: None,
-        quic: None,
-        http: None,
-        phonehome: Phonehome {
+/// The kinds of [`Event`].
+#[derive(Clone, Copy, Debug)]
+pub enum What<'a> {
+    /// A host used a flagged name.
+    Sighting {
+        /// The sighting; the newest of those that it stands for.
+        sighting: &'a Sighting,
+        /// Time of the first packet of the flow, where it is known, else that of the observation; it
+        /// makes the number of the flow differ between flows that use the same ports.
+        started: Timestamp,
+        /// Sightings of the host by the same signature that the event stands for, at least one.
+        stands_for: u64,
+    },
+    /// A finding changed.
+    Change {
+        /// Capture time of the change.
+        at: Timestamp,
+        /// One of [`super::CHANGES`].
+        change: &'a str,
+        /// The finding as it is after the change.
+        finding: &'a Finding,
+    },
+}
+
+/// Shape of events in JSON.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Shape {
+    /// That of Suricata's EVE log.
+    #[default]
+    Eve,
+    /// The names of the Elastic Common Schema.
+    Ecs,
+}
+
+impl Shape {
+    /// Appends an event as one line of JSON, with the line feed.
+    ///
+    /// # Errors
+    ///
+    /// Those of the JSON library, which no event can cause.
+    pub fn write(self, out: &mut Vec<u8>, event: &Event<'_>) -> io::Result<()> {
+        match self {
+            Self::Eve => eve::write(out, event),
+            Self::Ecs => ecs::write(out, event),
+        }
+    }
+}
+
+/// How grave an event is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Severity {
+    /// It speaks of software or a device on the host.
+    High,
+    /// It may.
+    Medium,
+    /// It speaks of pages and parts in them.
+    Low,
+}
+
+impl Severity {
+    /// As EVE counts: one is the highest.
+    const fn of_eve(self) -> u8 {
+        match self {
+            Self::High => 1,
+            Self::Medium => 2,
+            Self::Low => 3,
+        }
+    }
+}
+
+impl<'a> Event<'a> {
+    /// Capture time.
+    #[must_use]
+    pub const fn at(&self) -> Timestamp {
+        match self.what {
+            What::Sighting { sighting, .. } => sighting.observation.at,
+            What::Change { at, .. } => at,
+        }
+    }
+
+    /// The host inside.
+    #[must_use]
+    pub const fn host(&self) -> Address {
+        match self.what {
+            What::Sighting { sighting, .. } => sighting.observation.client().address,
+            What::Change { finding, .. } => finding.host,
+        }
+    }
+
+    /// The word for its kind.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self.what {
+            What::Sighting { .. } => "sighting",
+            What::Change { .. } => "finding",
+        }
+    }
+
+    /// How grave it is.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        match self.what {
+            What::Sighting { .. } => self
+                .signature()
+                .map_or(Severity::Low, |it| severity_of(it.evidence)),
+            What::Change { change, .. } if BETTER.contains(&change) => Severity::Low,
+            What::Change { finding, .. } => severity_of_verdict(finding.verdict),
+        }
+    }
+
+    /// What it says in a few words.
+    fn title(&self) -> String {
+        let vendor = self.vendor_name();
+        match self.what {
+            What::Sighting { .. } => format!("phonehome {vendor}: {}", self.category()),
+            What::Change {
+                change, finding, ..
+            } => {
+                let verdict = verdict_word(finding.verdict);
+                format!("phonehome {vendor}: finding {change}, verdict {verdict}")
+            }
+        }
+    }
+
+    /// What the traffic is for; `finding` for changes.
+    fn category(&self) -> &'a str {
+        match self.what {
+            What::Sighting { .. } => self.signature().map_or("other", |it| it.category.as_str()),
+            What::Change { .. } => "finding",
+        }
+    }
+
+    /// Id of the signature; `finding` for changes.
+    fn signature_id(&self) -> &'a str {
+        match self.what {
+            What::Sighting { .. } => self.signature().map_or("other", |it| it.id.as_str()),
+            What::Change { .. } => "finding",
+        }
+    }
+
+    fn signature(&self) -> Option<&'a Signature> {
+        match self.what {
+            What::Sighting { sighting, .. } => self.catalogue.signature(sighting.signature),
+            What::Change { .. } => None,
+        }
+    }
+
+    fn vendor(&self) -> Option<VendorId> {
+        match self.what {
+            What::Sighting { .. } => self.signature().map(|it| it.vendor),
+            What::Change { finding, .. } => Some(finding.vendor),
+        }
+    }
+
+    fn vendor_id(&self) -> &'a str {
+        self.vendor()
+            .map_or("other", |it| vendor_word(self.catalogue, it))
+    }
+
+    fn vendor_name(&self) -> &'a str {
+        self.vendor()
+            .and_then(|it| self.catalogue.vendor(it))
+            .map_or("a flagged vendor", |it| it.name.as_str())
+    }
+
+    fn phonehome(&self) -> Phonehome<'a> {
+        let mut object = Phonehome {
             schema: SCHEMA,
             sensor_version: VERSION,
-            kind: "finding",
-            vendor: vendor_id,
-            vendor_name,
-            product: None,
-            signature: None,
-            category: None,
-            evidence: None,
-            confidence: None,
-            source: None,
-            reach: None,
-            name: None,
-            via: None,
-            change: Some(change),
-            verdict: Some(verdict),
-            grounds: Some(&finding.grounds),
-            products: Some(&finding.products),
-            first_seen: Some(super::rfc3339(finding.first_seen)),
-            last_seen: Some(super::rfc3339(finding.last_seen)),
-        },
-    };
-    write_line(out, &event)
+            kind: self.kind(),
+            vendor: self.vendor_id(),
+            vendor_name: self.vendor_name(),
+            ..Phonehome::default()
+        };
+        match self.what {
+            What::Sighting {
+                sighting,
+                stands_for,
+                ..
+            } => {
+                let signature = self.signature();
+                object.product = signature.and_then(|it| it.product.as_deref());
+                object.signature = Some(self.signature_id());
+                object.category = Some(self.category());
+                object.evidence = signature.map(|it| it.evidence.as_str());
+                object.confidence = signature.map(|it| it.confidence.as_str());
+                object.source = Some(sighting.observation.source.as_str());
+                object.reach = Some(sighting.reach.as_str());
+                object.name = Some(sighting.observation.name.as_str());
+                object.via = sighting.via.as_ref().map(|it| it.as_str());
+                object.sightings = Some(stands_for);
+            }
+            What::Change {
+                change, finding, ..
+            } => {
+                object.change = Some(change);
+                object.verdict = Some(verdict_word(finding.verdict));
+                object.grounds = Some(&finding.grounds);
+                object.products = Some(&finding.products);
+                object.first_seen = Some(super::rfc3339(finding.first_seen));
+                object.last_seen = Some(super::rfc3339(finding.last_seen));
+            }
+        }
+        object
+    }
 }
 
 /// A number for a flow: the same for every event of it, in every run.
@@ -222,91 +293,8 @@ fn first_bits(digest: &digest::Digest) -> u64 {
         .fold(0, |bits, octet| bits << 8 | u64::from(*octet))
 }
 
-#[derive(Serialize)]
-struct Event<'a> {
-    timestamp: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    flow_id: Option<u64>,
-    event_type: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    vlan: Option<[u16; 1]>,
-    src_ip: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    src_port: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    dest_ip: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    dest_port: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    proto: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    app_proto: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    community_id: Option<String>,
-    alert: Alert<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    dns: Option<Dns<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tls: Option<Tls<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    quic: Option<Quic<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    http: Option<Http<'a>>,
-    phonehome: Phonehome<'a>,
-}
-
-#[derive(Serialize)]
-struct Alert<'a> {
-    action: &'static str,
-    gid: u32,
-    signature_id: u32,
-    rev: u32,
-    signature: String,
-    category: &'a str,
-    severity: u8,
-    metadata: Metadata<'a>,
-}
-
-#[derive(Serialize)]
-struct Metadata<'a> {
-    vendor: [&'a str; 1],
-    phonehome_id: [&'a str; 1],
-}
-
-#[derive(Serialize)]
-struct Dns<'a> {
-    version: u8,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    queries: [Query<'a>; 1],
-}
-
-#[derive(Serialize)]
-struct Query<'a> {
-    rrname: &'a str,
-}
-
-#[derive(Serialize)]
-struct Tls<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sni: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subjectaltname: Option<[&'a str; 1]>,
-}
-
-#[derive(Serialize)]
-struct Quic<'a> {
-    sni: &'a str,
-}
-
-#[derive(Serialize)]
-struct Http<'a> {
-    hostname: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    http_method: Option<&'static str>,
-}
-
-#[derive(Serialize)]
+/// What only we have to tell; the same in every form that is JSON.
+#[derive(Default, Serialize)]
 struct Phonehome<'a> {
     schema: u32,
     sensor_version: &'static str,
@@ -332,6 +320,8 @@ struct Phonehome<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     via: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    sightings: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     change: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     verdict: Option<&'static str>,
@@ -345,22 +335,10 @@ struct Phonehome<'a> {
     last_seen: Option<String>,
 }
 
-fn write_line(out: &mut Vec<u8>, event: &Event<'_>) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, event)?;
+fn write_line(out: &mut Vec<u8>, line: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, line)?;
     out.push(b'\n');
     Ok(())
-}
-
-/// A time as EVE writes it: `2017-10-02T08:00:00.123456+0000`.
-fn timestamp(at: Timestamp) -> String {
-    civil(at).strftime("%Y-%m-%dT%H:%M:%S%.6f+0000").to_string()
-}
-
-const fn proto(transport: Transport) -> &'static str {
-    match transport {
-        Transport::Tcp => "TCP",
-        Transport::Udp => "UDP",
-    }
 }
 
 /// The protocol of the flow, where the source of the name tells it.
@@ -374,53 +352,10 @@ const fn app_proto(source: Source) -> Option<&'static str> {
     }
 }
 
-/// The object of DNS events in the third version of its shape.
-fn dns(observation: &Observation) -> Option<Dns<'_>> {
-    let kind = match observation.source {
-        Source::DnsQuery => "request",
-        Source::DnsAnswer => "response",
-        _ => return None,
-    };
-    Some(Dns {
-        version: 3,
-        kind,
-        queries: [Query {
-            rrname: observation.name.as_str(),
-        }],
-    })
-}
-
-fn tls(observation: &Observation) -> Option<Tls<'_>> {
-    let name = observation.name.as_str();
-    match observation.source {
-        Source::TlsSni => Some(Tls {
-            sni: Some(name),
-            subjectaltname: None,
-        }),
-        Source::TlsCert => Some(Tls {
-            sni: None,
-            subjectaltname: Some([name]),
-        }),
-        _ => None,
-    }
-}
-
-fn http(observation: &Observation) -> Option<Http<'_>> {
-    let http_method = match observation.source {
-        Source::HttpHost => None,
-        Source::HttpConnect => Some("CONNECT"),
-        _ => return None,
-    };
-    Some(Http {
-        hostname: observation.name.as_str(),
-        http_method,
-    })
-}
-
 /// Severity of a sighting: how surely it speaks of software or a device on the host.
-const fn severity_of(evidence: Evidence) -> u8 {
+const fn severity_of(evidence: Evidence) -> Severity {
     match evidence {
-        Evidence::App | Evidence::Device => SEVERITY_HIGH,
+        Evidence::App | Evidence::Device => Severity::High,
         Evidence::AppLikely
         | Evidence::DeviceOrClient
         | Evidence::DeviceOrSdk
@@ -428,31 +363,26 @@ const fn severity_of(evidence: Evidence) -> u8 {
         | Evidence::Client
         | Evidence::Oem
         | Evidence::Download
-        | Evidence::Mixed => SEVERITY_MEDIUM,
+        | Evidence::Mixed => Severity::Medium,
         Evidence::SdkEmbed
         | Evidence::WebEmbed
         | Evidence::PublicWeb
         | Evidence::ServerApi
         | Evidence::Shared
-        | Evidence::Infra => SEVERITY_LOW,
+        | Evidence::Infra => Severity::Low,
     }
 }
 
-const fn severity_of_verdict(verdict: Verdict) -> u8 {
+const fn severity_of_verdict(verdict: Verdict) -> Severity {
     match verdict {
-        Verdict::Installed | Verdict::InstalledActive | Verdict::Manager => SEVERITY_HIGH,
-        Verdict::Contact | Verdict::Embedded | Verdict::Likely => SEVERITY_MEDIUM,
-        Verdict::None | Verdict::EmbedOnly => SEVERITY_LOW,
+        Verdict::Installed | Verdict::InstalledActive | Verdict::Manager => Severity::High,
+        Verdict::Contact | Verdict::Embedded | Verdict::Likely => Severity::Medium,
+        Verdict::None | Verdict::EmbedOnly => Severity::Low,
     }
 }
 
-/// Severities of EVE: one is the highest.
-const SEVERITY_HIGH: u8 = 1;
-const SEVERITY_MEDIUM: u8 = 2;
-const SEVERITY_LOW: u8 = 3;
-
-/// Group of signatures: that of rules, which every reader knows.
-const GID: u32 = 1;
+/// Changes after which there is less to do, whatever the verdict.
+const BETTER: [&str; 4] = ["quiet", "removed", "absent", "waived"];
 
 /// Version of the `phonehome` object; a change that breaks readers raises it.
 const SCHEMA: u32 = 1;

@@ -10,7 +10,7 @@ use phonehome_signatures::{Catalogue, Category, Directives, VendorId, Waiver};
 use super::protection::{Protection, Standing};
 use super::{
     Canary, Capture, Decode, Looking, Mode, Own, Pipeline, Ready, Reload, Room, Sightings,
-    Snapshot, Store, Worker,
+    Snapshot, Store, Worker, output,
 };
 use crate::detection::Reach;
 use crate::findings::waivers::Waivers;
@@ -32,6 +32,29 @@ pub(super) fn own() -> Own {
             waiting: Vec::new(),
         }),
         log_lines_lost: 3,
+        outputs: vec![
+            (
+                output::Kind::File,
+                output::Counts {
+                    sent: 1_200,
+                    queued: 2,
+                    last_success: Some(at),
+                    ..output::Counts::default()
+                },
+            ),
+            (
+                output::Kind::Syslog,
+                output::Counts {
+                    sent: 1_100,
+                    failed: 1,
+                    dropped: 90,
+                    queued: 11,
+                    errors: 4,
+                    last_success: None,
+                },
+            ),
+        ],
+        repeats_evicted: 5,
     }
 }
 

@@ -12,18 +12,18 @@ use seccompiler::{
     SeccompFilter, SeccompRule, TargetArch,
 };
 
-use super::Demand;
+use super::{Connects, Demand};
 use crate::export::protection::Standing;
 
 /// Puts the lists in force; says how they stand.
-pub(super) fn keep_to(demand: Demand) -> Standing {
+pub(super) fn keep_to(demand: Demand, connects: Connects) -> Standing {
     if demand == Demand::Off {
         return Standing::Off("rights.seccomp = \"off\"".to_owned());
     }
     let Ok(arch) = TargetArch::try_from(std::env::consts::ARCH) else {
         return Standing::Unavailable("there is no list of calls for this processor".to_owned());
     };
-    let made = allowed(arch).and_then(|it| Ok((it, absent(arch)?)));
+    let made = allowed(arch, connects).and_then(|it| Ok((it, absent(arch)?)));
     let (allowed, absent) = match made {
         Ok(made) => made,
         Err(error) => return Standing::Refused(error.to_string()),
@@ -41,7 +41,7 @@ pub(super) fn keep_to(demand: Demand) -> Standing {
 }
 
 /// Allows what is on the lists, and denies all else.
-fn allowed(arch: TargetArch) -> Result<BpfProgram, BackendError> {
+fn allowed(arch: TargetArch, connects: Connects) -> Result<BpfProgram, BackendError> {
     let mut rules: BTreeMap<c_long, Vec<SeccompRule>> = CALLS
         .iter()
         .chain(OLDER_CALLS)
@@ -60,14 +60,11 @@ fn allowed(arch: TargetArch) -> Result<BpfProgram, BackendError> {
             thread,
         )?]])?,
     );
-    // Sockets to ask interfaces by, and to open them again; none that reaches a network.
-    rules.insert(
-        libc::SYS_socket,
-        any([
-            [when(0, SeccompCmpOp::Eq, word(libc::AF_UNIX))?],
-            [when(0, SeccompCmpOp::Eq, word(libc::AF_PACKET))?],
-        ])?,
-    );
+    rules.insert(libc::SYS_socket, sockets(connects)?);
+    if connects != Connects::default() {
+        // The address lies in memory; Landlock sees to the port.
+        rules.insert(libc::SYS_connect, Vec::new());
+    }
     // To the other end of a connection that a client opened, to no address.
     let nowhere = SeccompCondition::new(4, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, 0)?;
     rules.insert(libc::SYS_sendto, any([[nowhere]])?);
@@ -93,6 +90,28 @@ fn allowed(arch: TargetArch) -> Result<BpfProgram, BackendError> {
         SeccompAction::Allow,
         arch,
     )
+}
+
+/// Sockets to ask interfaces by, and to open them again; of those that reach a network, what the
+/// settings ask for.
+fn sockets(connects: Connects) -> Result<Vec<SeccompRule>, BackendError> {
+    let mut rules = any([
+        [when(0, SeccompCmpOp::Eq, word(libc::AF_UNIX))?],
+        [when(0, SeccompCmpOp::Eq, word(libc::AF_PACKET))?],
+    ])?;
+    let kinds = [
+        (connects.udp, libc::SOCK_DGRAM),
+        (connects.tcp.is_some(), libc::SOCK_STREAM),
+    ];
+    for (_, kind) in kinds.into_iter().filter(|it| it.0) {
+        for family in [libc::AF_INET, libc::AF_INET6] {
+            rules.extend(any([[
+                when(0, SeccompCmpOp::Eq, word(family))?,
+                when(1, SeccompCmpOp::MaskedEq(SOCKET_KIND), word(kind))?,
+            ]])?);
+        }
+    }
+    Ok(rules)
 }
 
 /// Makes the C library believe that a call does not exist whose arguments lie in memory and cannot be
@@ -139,6 +158,9 @@ fn when(
 const fn word(constant: i32) -> u64 {
     constant.cast_unsigned() as u64
 }
+
+/// The kind of a socket in its argument, beside flags (`SOCK_TYPE_MASK` of the kernel).
+const SOCKET_KIND: u64 = 0xf;
 
 const EPERM: u32 = libc::EPERM.cast_unsigned();
 const ENOSYS: u32 = libc::ENOSYS.cast_unsigned();
@@ -278,7 +300,10 @@ mod tests {
     #[test]
     fn no_program_is_started_and_nothing_is_sent_to_a_network() {
         let kinds = thread::spawn(|| {
-            assert_eq!(keep_to(Demand::Auto), Standing::InForce);
+            assert_eq!(
+                keep_to(Demand::Auto, Connects::default()),
+                Standing::InForce
+            );
             [
                 Command::new("/bin/true").spawn().map(|_| ()),
                 UdpSocket::bind("127.0.0.1:0").map(|_| ()),
@@ -293,13 +318,46 @@ mod tests {
     }
 
     #[test]
+    fn only_the_kinds_of_connections_that_are_asked_for_can_be_opened() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let bound = |connects: Connects| {
+            let opened = thread::spawn(move || {
+                assert_eq!(keep_to(Demand::Auto, connects), Standing::InForce);
+                [
+                    TcpStream::connect(address).map(|_| ()),
+                    UdpSocket::bind("127.0.0.1:0")
+                        .and_then(|it| it.connect(address))
+                        .map(|_| ()),
+                    std::os::unix::net::UnixStream::connect("/nowhere").map(|_| ()),
+                ]
+                .map(|it| it.err().map(|it| it.kind()))
+            });
+            opened.join().unwrap()
+        };
+        let denied = Some(ErrorKind::PermissionDenied);
+        let missing = Some(ErrorKind::NotFound);
+        let none = Connects::default();
+        let tcp = Some(address.port());
+        assert_eq!(bound(Connects { tcp, ..none }), [None, denied, missing]);
+        let udp = true;
+        assert_eq!(bound(Connects { udp, ..none }), [denied, None, missing]);
+        let unix = true;
+        assert_eq!(bound(Connects { unix, ..none }), [denied, denied, missing]);
+        assert_eq!(bound(none), [denied; 3]);
+    }
+
+    #[test]
     fn what_the_sensor_does_goes_on_and_its_threads_are_bound_too() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let bound = thread::spawn(move || {
-            assert_eq!(keep_to(Demand::Require), Standing::InForce);
+            assert_eq!(
+                keep_to(Demand::Require, Connects::default()),
+                Standing::InForce
+            );
             fs::write(&path, "text").unwrap();
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
             fs::remove_file(&path).unwrap();
@@ -320,8 +378,11 @@ mod tests {
     #[test]
     fn the_list_cannot_be_changed_later() {
         let second = thread::spawn(|| {
-            assert_eq!(keep_to(Demand::Auto), Standing::InForce);
-            keep_to(Demand::Auto)
+            assert_eq!(
+                keep_to(Demand::Auto, Connects::default()),
+                Standing::InForce
+            );
+            keep_to(Demand::Auto, Connects::default())
         });
         assert!(matches!(second.join().unwrap(), Standing::Refused(_)));
     }
@@ -329,7 +390,10 @@ mod tests {
     #[test]
     fn a_panic_is_told_and_ends_one_thread_only() {
         let ended = thread::spawn(|| {
-            assert_eq!(keep_to(Demand::Auto), Standing::InForce);
+            assert_eq!(
+                keep_to(Demand::Auto, Connects::default()),
+                Standing::InForce
+            );
             let inner = thread::spawn(|| -> () { panic!("on purpose") });
             inner.join().is_err()
         });

@@ -8,11 +8,11 @@
 use std::path::{Path, PathBuf};
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, PathBeneath, PathFd, RestrictionStatus, Ruleset,
-    RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
+    ABI, Access, AccessFs, AccessNet, BitFlags, NetPort, PathBeneath, PathFd, RestrictionStatus,
+    Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
 
-use super::{Demand, Plan};
+use super::{Connects, Demand, Plan};
 use crate::export::protection::Standing;
 
 /// What rules hold on to.
@@ -27,7 +27,7 @@ pub(super) fn keep_to(plan: &Plan) -> (Standing, Standing, Held) {
     }
     let mut held = Held::default();
     let files = standing(files(plan, &mut held));
-    (files, standing(network()), held)
+    (files, standing(network(plan.connects)), held)
 }
 
 fn files(plan: &Plan, held: &mut Held) -> Result<RestrictionStatus, RulesetError> {
@@ -55,11 +55,14 @@ fn files(plan: &Plan, held: &mut Held) -> Result<RestrictionStatus, RulesetError
 }
 
 /// Rules of their own, as older kernels know those for files only.
-fn network() -> Result<RestrictionStatus, RulesetError> {
-    Ruleset::default()
+fn network(connects: Connects) -> Result<RestrictionStatus, RulesetError> {
+    let mut rules = Ruleset::default()
         .handle_access(AccessNet::BindTcp | AccessNet::ConnectTcp)?
-        .create()?
-        .restrict_self()
+        .create()?;
+    if let Some(port) = connects.tcp {
+        rules = rules.add_rule(NetPort::new(port, AccessNet::ConnectTcp))?;
+    }
+    rules.restrict_self()
 }
 
 /// The folder that a file lies in; a folder itself.
@@ -174,6 +177,26 @@ mod tests {
         });
         assert_eq!(refused.join().unwrap(), [ErrorKind::PermissionDenied; 2]);
         TcpStream::connect(address).unwrap();
+    }
+
+    #[test]
+    fn only_the_port_of_the_plan_can_be_connected_to() {
+        let wanted = TcpListener::bind("127.0.0.1:0").unwrap();
+        let other = TcpListener::bind("127.0.0.1:0").unwrap();
+        let [wanted, other] = [&wanted, &other].map(|it| it.local_addr().unwrap());
+        let plan = Plan {
+            connects: Connects {
+                tcp: Some(wanted.port()),
+                ..Connects::default()
+            },
+            ..Plan::default()
+        };
+        let bound = std::thread::spawn(move || {
+            let _ = keep_to(&plan);
+            TcpStream::connect(wanted).unwrap();
+            TcpStream::connect(other).map(|_| ()).unwrap_err().kind()
+        });
+        assert_eq!(bound.join().unwrap(), ErrorKind::PermissionDenied);
     }
 
     #[test]

@@ -8,7 +8,10 @@ use crate::detection::Reach;
 use crate::export::{CHANGES, sample};
 use crate::names::Name;
 
-fn sighting(source: Source) -> Sighting {
+#[path = "../../../tests/sensor/schema.rs"]
+mod schema;
+
+pub(super) fn sighting(source: Source) -> Sighting {
     let mut observation = sample::observation();
     observation.source = source;
     if source.is_from_server() {
@@ -16,112 +19,132 @@ fn sighting(source: Source) -> Sighting {
     }
     Sighting {
         observation,
-        signature: SignatureId(0),
+        signature: SignatureId(3),
         via: None,
         reach: Reach::Transferred,
     }
 }
 
-fn event(sighting: &Sighting) -> Value {
+fn written(shape: Shape, event: &Event<'_>) -> Value {
     let mut out = Vec::new();
-    write_sighting(&mut out, &sample::catalogue(), sighting, sample::at(0)).unwrap();
+    shape.write(&mut out, event).unwrap();
     assert_eq!(out.pop(), Some(b'\n'));
     assert!(!out.contains(&b'\n'));
-    serde_json::from_slice(&out).unwrap()
-}
-
-/// Checks a value against the part of JSON Schema that the schema file uses.
-fn check(schema: &Value, value: &Value, path: &str) {
-    let known = [
-        "$schema",
-        "$id",
-        "title",
-        "description",
-        "type",
-        "properties",
-        "required",
-        "additionalProperties",
-        "items",
-        "enum",
-        "const",
-        "minimum",
-        "maximum",
-        "minItems",
-    ];
-    for key in schema.as_object().unwrap().keys() {
-        assert!(
-            known.contains(&key.as_str()),
-            "{path}: the check knows no {key}"
-        );
-    }
-    let right = match schema["type"].as_str() {
-        Some("object") => value.is_object(),
-        Some("array") => value.is_array(),
-        Some("string") => value.is_string(),
-        Some("integer") => value.is_u64(),
-        other => panic!("{path}: type {other:?}"),
+    let name = match shape {
+        Shape::Eve => schema::EVE,
+        Shape::Ecs => schema::ECS,
     };
-    assert!(right, "{path}: {value} is no {}", schema["type"]);
-    if let Some(only) = schema.get("const") {
-        assert_eq!(only, value, "{path}");
-    }
-    if let Some(words) = schema.get("enum") {
-        assert!(words.as_array().unwrap().contains(value), "{path}: {value}");
-    }
-    if let Some(least) = schema.get("minimum") {
-        assert!(value.as_u64() >= least.as_u64(), "{path}: {value}");
-    }
-    if let Some(most) = schema.get("maximum") {
-        assert!(value.as_u64() <= most.as_u64(), "{path}: {value}");
-    }
-    for key in schema
-        .get("required")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-    {
-        assert!(
-            value.get(key.as_str().unwrap()).is_some(),
-            "{path}: no {key}"
-        );
-    }
-    for (key, inner) in value.as_object().into_iter().flatten() {
-        let schema = schema["properties"].get(key);
-        let schema = schema.unwrap_or_else(|| panic!("{path}: {key} is not described"));
-        check(schema, inner, &format!("{path}.{key}"));
-    }
-    for inner in value.as_array().into_iter().flatten() {
-        check(&schema["items"], inner, &format!("{path}[]"));
+    schema::valid(name, &out)
+}
+
+pub(super) fn told<'a>(catalogue: &'a Catalogue, sighting: &'a Sighting) -> Event<'a> {
+    Event {
+        catalogue,
+        sensor: Some("sensor1"),
+        what: What::Sighting {
+            sighting,
+            started: sample::at(0),
+            stands_for: 3,
+        },
     }
 }
 
-fn schema() -> Value {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/event.schema.json");
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+pub(super) fn changed<'a>(
+    catalogue: &'a Catalogue,
+    change: &'a str,
+    finding: &'a Finding,
+) -> Event<'a> {
+    Event {
+        catalogue,
+        sensor: Some("sensor1"),
+        what: What::Change {
+            at: sample::at(9),
+            change,
+            finding,
+        },
+    }
+}
+
+fn event(sighting: &Sighting) -> Value {
+    written(Shape::Eve, &told(&sample::catalogue(), sighting))
 }
 
 #[test]
-fn sightings_of_every_source_are_as_the_schema_says() {
+fn sightings_of_every_source_are_as_the_schemas_say() {
     for source in Source::ALL {
         let mut sighting = sighting(source);
         sighting.observation.vlan = Some(7);
         sighting.via = Name::from_text(b"cdn.example");
-        check(&schema(), &event(&sighting), source.as_str());
+        for shape in [Shape::Eve, Shape::Ecs] {
+            written(shape, &told(&sample::catalogue(), &sighting));
+        }
     }
 }
 
 #[test]
-fn changes_are_as_the_schema_says() {
+fn changes_are_as_the_schemas_say() {
     for change in CHANGES {
         for finding in &sample::snapshot().findings {
-            let mut out = Vec::new();
             let catalogue = sample::catalogue();
-            write_change(&mut out, &catalogue, sample::at(9), change, finding).unwrap();
-            let event: Value = serde_json::from_slice(&out).unwrap();
-            check(&schema(), &event, change);
+            let told = changed(&catalogue, change, finding);
+            let event = written(Shape::Eve, &told);
             assert_eq!(event["src_ip"], finding.host.to_string());
             assert!(event.get("dest_ip").is_none());
+            let event = written(Shape::Ecs, &told);
+            assert_eq!(event["source"]["ip"], finding.host.to_string());
+            assert_eq!(event["event"]["action"], format!("finding-{change}"));
+            assert!(event.get("destination").is_none());
         }
+    }
+}
+
+#[test]
+fn ecs_has_the_name_where_the_protocol_has_it() {
+    let name = "s00.upd.kaspersky.com";
+    let event = |source| {
+        let sighting = sighting(source);
+        written(Shape::Ecs, &told(&sample::catalogue(), &sighting))
+    };
+    let dns = event(Source::DnsQuery);
+    assert_eq!(dns["dns"]["question"]["name"], name);
+    // The resolver does not have the name that was asked for.
+    assert!(dns["destination"].get("domain").is_none());
+    for source in [Source::TlsSni, Source::QuicSni] {
+        let event = event(source);
+        assert_eq!(event["tls"]["client"]["server_name"], name);
+        assert_eq!(event["destination"]["domain"], name);
+    }
+    let certificate = event(Source::TlsCert);
+    let names = &certificate["tls"]["server"]["x509"]["alternative_names"];
+    assert_eq!(names[0], name);
+    assert_eq!(event(Source::HttpHost)["url"]["domain"], name);
+    assert_eq!(
+        event(Source::HttpConnect)["http"]["request"]["method"],
+        "CONNECT"
+    );
+}
+
+#[test]
+fn the_sensor_and_the_number_of_sightings_are_told() {
+    let sighting = sighting(Source::TlsSni);
+    let eve = event(&sighting);
+    assert_eq!(eve["host"], "sensor1");
+    assert_eq!(eve["phonehome"]["sightings"], 3);
+    let ecs = written(Shape::Ecs, &told(&sample::catalogue(), &sighting));
+    assert_eq!(ecs["observer"]["name"], "sensor1");
+    assert_eq!(ecs["phonehome"], eve["phonehome"]);
+}
+
+#[test]
+fn what_gets_better_is_not_grave() {
+    let snapshot = sample::snapshot();
+    let finding = snapshot.findings_by_severity()[0];
+    let catalogue = sample::catalogue();
+    let severity = |change| changed(&catalogue, change, finding).severity();
+    assert_eq!(severity("opened"), Severity::High);
+    assert_eq!(severity("returned"), Severity::High);
+    for change in BETTER {
+        assert_eq!(severity(change), Severity::Low, "{change}");
     }
 }
 

@@ -1,0 +1,180 @@
+//! To whom the ledger tells events.
+//!
+//! Who reads capture files wants every event, and the reading waits until it is written. A running
+//! sensor waits for nobody: its events go to [`Outputs`], and which ones, its settings say.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use phonehome_signatures::Catalogue;
+
+use crate::detection::Sighting;
+use crate::export::events::repeats::{Due, Repeats};
+use crate::export::events::{Event, Shape, What};
+use crate::export::output::Outputs;
+use crate::time::Timestamp;
+
+/// Who is told of events.
+#[derive(Default)]
+pub(super) enum Telling {
+    /// Nobody.
+    #[default]
+    Nobody,
+    /// Somebody who wants all, and is waited for.
+    File(ToFile),
+    /// The outputs of a running sensor.
+    Outputs(Box<ToOutputs>),
+}
+
+/// A file that takes every event.
+pub(super) struct ToFile {
+    out: Box<dyn Write>,
+    line: Vec<u8>,
+    failed: Option<io::Error>,
+}
+
+/// Outputs, and what they are told.
+pub(super) struct ToOutputs {
+    outputs: Outputs,
+    /// What keeps sightings from being told too often; `None` if they are not told at all.
+    repeats: Option<Repeats>,
+    due: Vec<Due>,
+    evicted: Arc<AtomicU64>,
+}
+
+impl Telling {
+    /// Writes every event, in the shape of EVE.
+    pub(super) fn writing(out: Box<dyn Write>) -> Self {
+        Self::File(ToFile {
+            out,
+            line: Vec::new(),
+            failed: None,
+        })
+    }
+
+    /// Tells outputs of changes, and with `repeats` of sightings too. `evicted` is how many of those
+    /// were told before their time because there was no room.
+    pub(super) fn outputs(
+        outputs: Outputs,
+        repeats: Option<Repeats>,
+        evicted: Arc<AtomicU64>,
+    ) -> Self {
+        Self::Outputs(Box::new(ToOutputs {
+            outputs,
+            repeats,
+            due: Vec::new(),
+            evicted,
+        }))
+    }
+
+    /// Whether anybody is told.
+    pub(super) const fn is_heard(&self) -> bool {
+        !matches!(self, Self::Nobody)
+    }
+
+    /// Tells of a sighting that became known at `now`.
+    pub(super) fn sighting(&mut self, catalogue: &Catalogue, now: Timestamp, sighting: &Sighting) {
+        match self {
+            Self::Nobody => {}
+            Self::File(file) => file.write(&event_of(catalogue, sighting, 1)),
+            Self::Outputs(told) => told.sighting(catalogue, now, sighting),
+        }
+    }
+
+    /// Tells of something else.
+    pub(super) fn event(&mut self, event: &Event<'_>) {
+        match self {
+            Self::Nobody => {}
+            Self::File(file) => file.write(event),
+            Self::Outputs(told) => told.outputs.tell(event),
+        }
+    }
+
+    /// Tells what was held back until `now`.
+    pub(super) fn tick(&mut self, catalogue: &Catalogue, now: Timestamp) {
+        if let Self::Outputs(told) = self {
+            told.tick(catalogue, now);
+        }
+    }
+
+    /// Ends it: what was held back is told.
+    ///
+    /// # Errors
+    ///
+    /// The first error of writing to somebody who is waited for.
+    pub(super) fn finish(&mut self, catalogue: &Catalogue) -> io::Result<()> {
+        match std::mem::take(self) {
+            Self::Nobody => Ok(()),
+            Self::File(file) => file.finish(),
+            Self::Outputs(mut told) => {
+                told.finish(catalogue);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl ToFile {
+    fn write(&mut self, event: &Event<'_>) {
+        if self.failed.is_some() {
+            return;
+        }
+        self.line.clear();
+        let written = Shape::Eve
+            .write(&mut self.line, event)
+            .and_then(|()| self.out.write_all(&self.line));
+        self.failed = written.err();
+    }
+
+    fn finish(mut self) -> io::Result<()> {
+        match self.failed.take() {
+            Some(error) => Err(error),
+            None => self.out.flush(),
+        }
+    }
+}
+
+impl ToOutputs {
+    fn sighting(&mut self, catalogue: &Catalogue, now: Timestamp, sighting: &Sighting) {
+        if let Some(repeats) = &mut self.repeats {
+            repeats.tick(now, &mut self.due);
+            repeats.take(now, sighting, &mut self.due);
+            self.evicted.store(repeats.evicted(), Ordering::Relaxed);
+        }
+        self.tell_due(catalogue);
+    }
+
+    fn tick(&mut self, catalogue: &Catalogue, now: Timestamp) {
+        if let Some(repeats) = &mut self.repeats {
+            repeats.tick(now, &mut self.due);
+        }
+        self.tell_due(catalogue);
+    }
+
+    fn finish(&mut self, catalogue: &Catalogue) {
+        if let Some(repeats) = &mut self.repeats {
+            repeats.finish(&mut self.due);
+        }
+        self.tell_due(catalogue);
+    }
+
+    fn tell_due(&mut self, catalogue: &Catalogue) {
+        for (sighting, stands_for) in self.due.drain(..) {
+            let event = event_of(catalogue, &sighting, stands_for);
+            self.outputs.tell(&event);
+        }
+    }
+}
+
+fn event_of<'a>(catalogue: &'a Catalogue, sighting: &'a Sighting, stands_for: u64) -> Event<'a> {
+    Event {
+        catalogue,
+        sensor: None,
+        what: What::Sighting {
+            sighting,
+            started: sighting.observation.at,
+            stands_for,
+        },
+    }
+}
