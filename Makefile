@@ -29,6 +29,8 @@ demo: build ## Run the main job on bundled real traffic
 test: setup-test lint ## Run all tests
 	$(CARGO) test --locked --workspace
 	@sh sensor/packaging/test-deb.sh target/debug/phonehome
+	@sh sensor/packaging/test-stack.sh target/debug/phonehome
+	@sh sensor/packaging/test-image.sh target/debug/phonehome
 
 lint: setup-test
 	$(CARGO) fmt --all --check

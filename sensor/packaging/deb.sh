@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes the Debian package of a program that is built: deb.sh PROGRAM FOLDER. Prints the path of the
 # package, which is written to the folder. PHONEHOME_DEB_VERSION gives another version than its own.
+# PHONEHOME_DEB_COMPRESSION=none is for tests that are in a hurry.
 set -eu
 
 program=$1
@@ -87,5 +88,5 @@ echo /etc/phonehome/phonehome.toml >"$root/DEBIAN/conffiles"
 
 mkdir -p "$out"
 package=$out/phonehome_${version}_$architecture.deb
-dpkg-deb --root-owner-group -Zxz --build "$root" "$package" >/dev/null
+dpkg-deb --root-owner-group -Z"${PHONEHOME_DEB_COMPRESSION:-xz}" --build "$root" "$package" >/dev/null
 echo "$package"

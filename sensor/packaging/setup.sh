@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that are missing: "build" for the build, "deb" for the package too,
-# "test" for all of the tests.
+# "test" for all of the tests, which also want some tools in target/tools.
 set -eu
 
 packages="gcc libc6-dev libpcap-dev make"
@@ -12,26 +12,57 @@ if [ "$mode" = test ]; then
     packages="$packages bind9-dnsutils chromium curl ethtool iproute2 lintian logrotate \
         ngtcp2-client ngtcp2-server openssl prometheus python3 rsyslog rsyslog-gnutls socat strace \
         systemd tcpdump tcpreplay"
+    packages="$packages buildah jq libcap2-bin mmdebstrap prometheus-alertmanager python3-venv"
 fi
+
+install_packages() {
+    if ! command -v apt-get >/dev/null 2>&1; then
+        echo "setup: please install by hand:$1" >&2
+        exit 1
+    fi
+    sudo=""
+    if [ "$(id -u)" -ne 0 ]; then
+        sudo="sudo"
+    fi
+    echo "setup: installing$1"
+    export DEBIAN_FRONTEND=noninteractive
+    $sudo apt-get update -qq
+    # shellcheck disable=SC2086 # a list of words is what is meant
+    $sudo apt-get install -y -qq --no-install-recommends $1 >/dev/null
+}
+
+# What Debian has not: Grafana's own model of dashboards and the schema of compose files, both from PyPI.
+# And what no test may take from a registry of images: a base for the sensor's image.
+install_tools() {
+    tools=$(cd "$(dirname "$0")/../.." && pwd)/target/tools
+    wanted='grafana-foundation-sdk==1769699379!11.6.0 jsonschema==4.26.0'
+    compose='docker-compose==1.29.2'
+    mkdir -p "$tools"
+    if [ "$(cat "$tools/wanted" 2>/dev/null)" != "$wanted $compose" ]; then
+        echo "setup: installing $wanted $compose in target/tools"
+        # shellcheck disable=SC2086 # a list of words is what is meant
+        if ! { python3 -m venv --clear "$tools/python" &&
+            "$tools/python/bin/pip" install -q --no-input $wanted &&
+            "$tools/python/bin/pip" install -q --no-input --no-deps "$compose"; }; then
+            echo "setup: $wanted $compose cannot be had; tests of dashboards need them" >&2
+            exit 1
+        fi
+        echo "$wanted $compose" >"$tools/wanted"
+    fi
+    if [ ! -s "$tools/debian-12.tar" ] && [ "$(id -u)" -eq 0 ]; then
+        echo "setup: making the base of an image in target/tools"
+        mmdebstrap --quiet --variant=minbase --include="libcap2-bin libpcap0.8 \
+            systemd-standalone-sysusers systemd-standalone-tmpfiles" \
+            --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+            bookworm "$tools/new.tar"
+        mv "$tools/new.tar" "$tools/debian-12.tar"
+    fi
+}
 
 missing=""
 for package in $packages; do
     dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed ||
         missing="$missing $package"
 done
-[ -n "$missing" ] || exit 0
-
-if ! command -v apt-get >/dev/null 2>&1; then
-    echo "setup: please install by hand:$missing" >&2
-    exit 1
-fi
-sudo=""
-if [ "$(id -u)" -ne 0 ]; then
-    sudo="sudo"
-fi
-echo "setup: installing$missing"
-# shellcheck disable=SC2086 # a list of words is what is meant
-export DEBIAN_FRONTEND=noninteractive
-$sudo apt-get update -qq
-# shellcheck disable=SC2086
-$sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
+[ -z "$missing" ] || install_packages "$missing"
+[ "$mode" != test ] || install_tools

@@ -8,6 +8,8 @@ set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 
+. "$here/in-systemd.sh"
+
 # From here on, in the order in which they run: outside, inside the name spaces, and as a service of
 # the systemd in there.
 outside() {
@@ -17,7 +19,6 @@ outside() {
     fi
     program=$1
     folder=$(mktemp -d)
-    group=phonehome-test-$$
     trap 'cleanup' EXIT
     # The packages, the capture and the scripts go in; what is said comes out.
     first=$("$here/deb.sh" "$program" "$folder/first")
@@ -25,99 +26,9 @@ outside() {
     lintian --fail-on error "$first"
     cp "$first" "$folder/first.deb"
     cp "$second" "$folder/second.deb"
-    cp "$here/test-deb.sh" "$folder/"
+    cp "$here/test-deb.sh" "$here/in-systemd.sh" "$folder/"
     gzip -dc "$here/../tests/demo/demo.pcap.gz" >"$folder/demo.pcap"
-    # A control group of its own keeps that systemd away from all others.
-    for hierarchy in $(hierarchies); do
-        mkdir "$hierarchy/$group"
-    done
-    (
-        for hierarchy in $(hierarchies); do
-            sh -c 'echo $PPID' >"$hierarchy/$group/cgroup.procs"
-        done
-        exec timeout --signal=KILL 300 \
-            unshare --mount --pid --fork --kill-child --net --cgroup --mount-proc \
-            sh "$folder/test-deb.sh" inside "$folder"
-    ) >"$folder/log" 2>&1 </dev/null || true
-    if ! [ -f "$folder/passed" ]; then
-        cat "$folder/log"
-        echo "test-deb: FAILED"
-        exit 1
-    fi
-    grep '^ok: ' "$folder/log"
-}
-
-cleanup() {
-    for hierarchy in $(hierarchies); do
-        for _ in 1 2 3 4 5 6 7 8 9 10; do
-            find "$hierarchy/$group" -depth -type d -exec rmdir {} + 2>/dev/null && break
-            sleep 0.2
-        done
-    done
-    rm -rf "$folder"
-}
-
-# Where control groups are: the new hierarchy, and an older one of systemd's own if there is one.
-hierarchies() {
-    awk '$3 == "cgroup2" || ($3 == "cgroup" && $4 ~ /name=systemd/) { print $2 }' /proc/self/mounts
-}
-
-inside() {
-    folder=$1
-    groups=$(hierarchies)
-    mount --make-rprivate /
-    mount -t tmpfs tmpfs /mnt
-    mkdir /mnt/changes /mnt/work /mnt/root
-    mount -t overlay overlay -o lowerdir=/,upperdir=/mnt/changes,workdir=/mnt/work /mnt/root
-    cd /mnt/root
-    mount -t proc proc proc
-    mount -t sysfs sysfs sys
-    mount --rbind /dev dev
-    mount -t tmpfs tmpfs run
-    mount -t tmpfs tmpfs tmp
-    mkdir run/test
-    mount --bind "$folder" run/test
-    # Control groups as they are seen from the own one.
-    case $groups in
-    /sys/fs/cgroup) mount -t cgroup2 cgroup sys/fs/cgroup ;;
-    *)
-        mount -t tmpfs tmpfs sys/fs/cgroup
-        for hierarchy in $groups; do
-            mkdir "sys/fs/cgroup/${hierarchy##*/}"
-            case $hierarchy in
-            */unified) mount -t cgroup2 cgroup sys/fs/cgroup/unified ;;
-            *) mount -t cgroup -o none,name=systemd cgroup "sys/fs/cgroup/${hierarchy##*/}" ;;
-            esac
-        done
-        ;;
-    esac
-    # Of all that starts with a machine, nothing is wanted here.
-    for unit in usr/lib/systemd/system/sysinit.target.wants/* \
-        usr/lib/systemd/system/sockets.target.wants/* etc/systemd/system/*.wants/*; do
-        [ -e "$unit" ] || [ -L "$unit" ] || continue
-        case $unit in *.wants/*.target) continue ;; esac
-        ln -sf /dev/null "etc/systemd/system/${unit##*/}"
-    done
-    # Machines for building forbid packages to start services.
-    rm -f usr/sbin/policy-rc.d
-    # Where the sensor was installed already, it is not the one to be tested.
-    rm -rf etc/phonehome var/lib/phonehome
-    mkdir -p run/systemd/system
-    cat >run/systemd/system/test.service <<TEXT
-[Unit]
-DefaultDependencies=no
-[Service]
-Type=oneshot
-ExecStart=/bin/sh /run/test/test-deb.sh service
-ExecStopPost=/bin/systemctl --force --force poweroff
-StandardOutput=append:/run/test/log
-StandardError=append:/run/test/log
-TEXT
-    mkdir old
-    pivot_root . old
-    umount -l /old
-    export container=test
-    exec /lib/systemd/systemd --system --unit=test.service --log-target=console --log-level=notice
+    enclose "$folder" test-deb.sh
 }
 
 service() {
@@ -256,31 +167,6 @@ connect() {
     done
 }
 
-current=
-step() {
-    done_step
-    current=$1
-}
-done_step() {
-    [ -z "$current" ] || echo "ok: $current"
-}
-fail() {
-    echo "failed: $current: $1"
-    exit 1
-}
-is() {
-    [ "$1" = "$2" ] || fail "got \"$1\", not \"$2\""
-}
-wait_until() {
-    for _ in $(seq 300); do
-        if "$@"; then
-            return
-        fi
-        sleep 0.1
-    done
-    systemctl status --no-pager --lines 0 phonehome || true
-    fail "waited for $*"
-}
 pid() { systemctl show -P MainPID phonehome; }
 ask() { curl -s --max-time 2 "http://127.0.0.1:14663$1"; }
 ready() { [ "$(ask /-/ready)" = ready ]; }
@@ -290,7 +176,4 @@ metric() { ask /metrics | sed -n "/$1/s/.* //p"; }
 all_received() { [ "$(metric '^phonehome_capture_received_frames_total')" = 1867 ]; }
 findings() { ask /api/v1/findings | grep -q Kaspersky; }
 
-case $1 in
-inside | service) "$@" ;;
-*) outside "$1" ;;
-esac
+act "$@"

@@ -13,7 +13,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use sensor::PATIENCE;
+use sensor::{PATIENCE, catalogue};
 
 mod sensor;
 
@@ -193,7 +193,7 @@ fn every_alert_says_how_grave_it_is_and_what_to_do() {
 
 #[test]
 fn every_metric_label_and_value_in_a_rule_is_one_that_the_sensor_exports() {
-    let metrics = exported();
+    let metrics = catalogue::exported();
     let recordings: BTreeMap<String, String> = recordings()
         .into_iter()
         .map(|it| (it.name, it.expr))
@@ -217,7 +217,7 @@ fn every_metric_label_and_value_in_a_rule_is_one_that_the_sensor_exports() {
             let known = sources
                 .iter()
                 .filter_map(|it| metrics.get(it)?.get(&label))
-                .any(|values| values.contains(&value) || label == "mode" && value == "live");
+                .any(|values| values.contains(&value));
             if !known && label != "job" {
                 wrong.push(format!("{name}: {metric} has no {label}=\"{value}\""));
             }
@@ -229,27 +229,6 @@ fn every_metric_label_and_value_in_a_rule_is_one_that_the_sensor_exports() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-/// Metrics that the sensor exports, with their labels and the values of these: those of the golden
-/// text, which has a bit of everything, and those of host rows; and what Prometheus adds itself.
-fn exported() -> BTreeMap<String, BTreeMap<String, BTreeSet<String>>> {
-    let golden = fs::read_to_string(sensor::tests().join("golden/metrics.txt")).unwrap();
-    let mut rows = "up 1\n".to_owned();
-    for (metric, source) in ELSEWHERE {
-        let source = sensor::tests().join("../src/export/metrics").join(source);
-        let source = fs::read_to_string(source).unwrap();
-        assert!(source.contains(&format!("\"{metric}\"")), "{metric}");
-        rows.push_str(&format!("{metric} 0\n"));
-    }
-    let mut metrics: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
-    for sample in sensor::samples(&(golden + &rows)) {
-        let labels = metrics.entry(sample.name).or_default();
-        for (label, value) in sample.labels {
-            labels.entry(label).or_default().insert(value);
-        }
-    }
-    metrics
 }
 
 /// Words of an expression that are names of metrics, recorded ones as well.
@@ -308,14 +287,3 @@ fn named_labels(rule: &Rule) -> BTreeSet<String> {
     labels.remove("");
     labels
 }
-
-/// Metrics without labels that are not in the golden text, and the sources that write them.
-const ELSEWHERE: [(&str, &str); 4] = [
-    ("phonehome_config_last_reload_successful", "own.rs"),
-    ("phonehome_host_rows_omitted", "hosts.rs"),
-    ("phonehome_web_config_last_load_successful", "web.rs"),
-    (
-        "phonehome_web_certificate_not_after_timestamp_seconds",
-        "web.rs",
-    ),
-];

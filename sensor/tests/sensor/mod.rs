@@ -21,6 +21,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 pub(crate) mod capture;
+pub(crate) mod catalogue;
 pub(crate) mod schema;
 pub(crate) mod server;
 pub(crate) mod syslog;
@@ -216,8 +217,20 @@ pub(crate) fn needs_prometheus(program: &str) {
         .status();
     assert!(
         found.is_ok(),
-        "{program} is missing: apt-get install --no-install-recommends prometheus"
+        "{program} is missing: apt-get install --no-install-recommends prometheus prometheus-alertmanager"
     );
+}
+
+/// The Python that has what tests of dashboards need; `make setup-test` puts it there.
+#[track_caller]
+pub(crate) fn python() -> Command {
+    let path = tests().join("../../target/tools/python/bin/python");
+    assert!(
+        path.exists(),
+        "{} is missing: make setup-test",
+        path.display()
+    );
+    Command::new(path)
 }
 
 /// The demo capture.

@@ -150,6 +150,26 @@ pub(crate) fn ask(address: SocketAddr, path: &str) -> Option<Answer> {
     })
 }
 
+/// Posts octets of a kind to a path; `None` if nobody listens.
+pub(crate) fn post(address: SocketAddr, path: &str, kind: &str, body: &[u8]) -> Option<Answer> {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+    let head = format!(
+        "POST {path} HTTP/1.0\r\nHost: {address}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).ok()?;
+    stream.write_all(body).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    Some(Answer {
+        code: head.split(' ').nth(1)?.parse().ok()?,
+        head: head.to_lowercase(),
+        body: body.to_owned(),
+    })
+}
+
 /// Asks a server for a path until `is_enough`; fails with the last answer if that takes too long.
 #[track_caller]
 pub(crate) fn ask_until(
