@@ -103,6 +103,11 @@ TEXT
     wait_until another_process "$before"
     wait_until ready
 
+    step "findings go on after a new start"
+    grep -q 'findings are kept in /var/lib/phonehome; [1-9]' /run/test/log
+    wait_until findings
+    is "$(stat -c '%a %U:%G' $state/phonehome.db)" "600 phonehome:phonehome"
+
     step "a sensor that hangs is started anew by the watchdog"
     before=$(pid)
     kill -STOP "$before"
@@ -140,6 +145,7 @@ TEXT
     is "$(dpkg-query -W -f '${Version}' phonehome)" 99.0.0-1
     wait_until another_process "$before"
     wait_until ready
+    wait_until findings
 
     step "removal stops it, and keeps settings and findings"
     before=$(pid)

@@ -12,6 +12,7 @@ use crate::pipeline::{Ledger, Loaded, Next, Sizes, Source, inline, threads};
 use crate::worker::Report;
 
 pub mod aside;
+mod keeper;
 pub mod ledger;
 #[cfg(feature = "capture")]
 pub mod live;

@@ -17,7 +17,7 @@ use phonehome_signatures::directive::MAX_CHOSEN;
 use phonehome_signatures::{Base, Catalogue, LoadError};
 
 use crate::capture::settings::{Prefilter, Settings};
-use crate::findings::Limits;
+use crate::findings::{Limits, Spans};
 use crate::host::{DEFAULT_HOME, HomeNetworks};
 use crate::intake::MAX_WORKERS;
 use crate::log::{Format, Level};
@@ -157,6 +157,21 @@ keys! {
     /// DNS answers remembered, for each client and in all; beyond, the oldest is forgotten.
     resolutions: usize = Limits::default().resolutions
         => "limits.resolutions", "N", AtStart, 1_000..=4_000_000;
+    /// Folder in which findings and their history are kept; without one they end with the sensor.
+    state_folder: Option<PathBuf> = None
+        => "state.folder", "DIR", AtStart, ANY;
+    /// How long a finding is kept that is removed or absent, and how long its changes are.
+    state_keep: Duration = Spans::default().keep
+        => "state.keep", "TIME", AtStart, 86_400_000..=315_360_000_000;
+    /// Time without a contact after which a finding is quiet, if its host is there.
+    quiet_after: Duration = Spans::default().quiet_after
+        => "states.quiet-after", "TIME", AtStart, 60_000..=31_536_000_000;
+    /// Time without a contact after which it is removed, if its host is there.
+    removed_after: Duration = Spans::default().removed_after
+        => "states.removed-after", "TIME", AtStart, 120_000..=31_536_000_000;
+    /// Time after which the findings of a host that is not seen are absent.
+    absent_after: Duration = Spans::default().absent_after
+        => "states.absent-after", "TIME", AtStart, 60_000..=31_536_000_000;
     /// Addresses and ports to serve on. What is served tells which hosts have what.
     listen_address: Vec<SocketAddr> = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, PORT))]
         => "web.listen-address", "ADDRESS", AtStart, 1..=16;
@@ -289,6 +304,18 @@ impl Config {
             hosts: self.hosts,
             findings: self.findings,
             resolutions: self.resolutions,
+        }
+    }
+
+    /// How long silence must be to say something.
+    #[must_use]
+    pub fn spans(&self) -> Spans {
+        Spans {
+            quiet_after: self.quiet_after,
+            removed_after: self.removed_after,
+            absent_after: self.absent_after,
+            keep: self.state_keep,
+            ..Spans::default()
         }
     }
 

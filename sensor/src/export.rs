@@ -17,7 +17,7 @@ use phonehome_signatures::{Catalogue, Category, Directives, VendorId};
 
 use crate::detection::Reach;
 use crate::findings::waivers::Waivers;
-use crate::findings::{Finding, Verdict};
+use crate::findings::{Finding, History, Verdict};
 use crate::frame::{Card, LinkType};
 use crate::host::Address;
 use crate::names::Source;
@@ -83,6 +83,10 @@ pub struct Snapshot {
     pub resolved_addresses: u64,
     /// Remembered names that were forgotten because the table was full.
     pub resolved_evicted: u64,
+    /// What has happened to findings since the beginning.
+    pub history: History,
+    /// How findings are kept; `None` where they are not.
+    pub store: Option<Store>,
     /// What keeps the process from doing harm; empty for a program that only reads files and ends.
     pub protections: Arc<[(Protection, Standing)]>,
 }
@@ -168,11 +172,20 @@ pub struct Room {
     pub flow_limit: u64,
     /// Bytes of memory that messages in the making take.
     pub buffered_bytes: u64,
+    /// Hosts that may be known, of those that exchange something and of the others each.
+    pub host_limit: u64,
+    /// Hosts that are known, by [`ROLES`].
+    pub hosts: [u64; ROLES.len()],
     /// Findings that made room for others.
     pub findings_evicted: u64,
+    /// Findings that were removed or absent for longer than they are kept.
+    pub findings_expired: u64,
     /// What was left out for want of room, by the words of [`REFUSED`].
     pub refused: [u64; REFUSED.len()],
 }
+
+/// Roles of hosts. Those of servers, management servers and routers are not learned: none has one.
+pub const ROLES: [&str; 6] = ["client", "server", "resolver", "proxy", "manager", "router"];
 
 /// Collections that refuse newcomers when they are full.
 pub const REFUSED: [&str; 5] = [
@@ -182,6 +195,27 @@ pub const REFUSED: [&str; 5] = [
     "finding-signatures",
     "dns-questions",
 ];
+
+/// How findings are kept on disk.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Store {
+    /// When the newest save succeeded, by the clock of the machine; that of the start before the first.
+    pub last_save: Timestamp,
+    /// Saves that failed.
+    pub save_failures: u64,
+    /// Upper bounds of the times that saves take, rising.
+    pub save_bounds: Vec<Duration>,
+    /// Saves by the first bound that they kept; the last are those beyond.
+    pub save_counts: Vec<u64>,
+    /// All times together.
+    pub save_sum: Duration,
+    /// Octets of the file.
+    pub file_bytes: u64,
+    /// Rows of findings and of changes that were deleted, for their age or their number.
+    pub deleted: [u64; 2],
+    /// Changes that were told of and never saved, for there were too many that waited.
+    pub lost_changes: u64,
+}
 
 /// Whether captures are open and packs loaded.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -496,11 +530,12 @@ pub const PROGRAM: &str = "phonehome";
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Changes that a finding can go through.
-pub const CHANGES: [&str; 6] = [
+pub const CHANGES: [&str; 7] = [
     "opened",
     "strengthened",
     "quiet",
     "removed",
+    "absent",
     "returned",
     "waived",
 ];

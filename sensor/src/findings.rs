@@ -1,9 +1,9 @@
 //! Findings: what a host is held to have of a vendor, with a verdict and its grounds.
 //!
 //! In come [notices](crate::detection::Notice), out go [`Finding`]s when asked for, and a [`Change`]
-//! when a finding opens or its verdict climbs. [`Book`] folds all sightings of a host and a vendor
-//! into one record of bounded size. Nothing here knows the time or the network: what was not
-//! noticed did not happen, and silence is judged elsewhere.
+//! when a finding opens, its verdict climbs, or silence says something. [`Book`] folds all sightings of a host and a vendor
+//! into one record of bounded size. Nothing here knows the network, and time is that of notices: what
+//! was not noticed did not happen. What silence says is in [`state`].
 //!
 //! # Whose sightings count
 //!
@@ -60,7 +60,7 @@
 
 use std::ops::AddAssign;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use phonehome_signatures::{Category, SignatureId, VendorId};
 
@@ -71,21 +71,29 @@ use crate::time::Timestamp;
 
 mod book;
 mod grounds;
+pub mod history;
 pub mod profile;
 mod record;
 mod rhythm;
 mod roles;
+pub mod saved;
+pub mod state;
 mod tally;
 mod verdict;
 pub mod waivers;
+mod watch;
 mod weight;
 
 pub use book::Book;
+pub use history::History;
 use record::Over;
+pub use state::{Spans, State};
 pub use tally::Tally;
 
 /// How sure it is that the host has something of the vendor. The order is that of severity.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(
+    Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Only web sites of the vendor.
@@ -136,14 +144,18 @@ pub struct Finding {
     pub received: u64,
     /// Some of the names used, in alphabetical order, each with the id of its signature.
     pub names: Vec<(Name, String)>,
+    /// What it is by the time that has passed.
+    pub state: State,
+    /// Since when it has been in that state.
+    pub state_since: Timestamp,
 }
 
-/// A finding opened, or its verdict climbed.
+/// Something happened to a finding.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Change {
     /// Capture time at which it became known.
     pub at: Timestamp,
-    /// Number of the frame that caused it.
+    /// Number of the frame that caused it, or of the one that brought the time at which it came.
     pub number: u64,
     /// The host inside.
     pub host: Address,
@@ -155,23 +167,42 @@ pub struct Change {
     pub from: Verdict,
     /// The verdict as it is.
     pub to: Verdict,
-    /// The contact that made the difference.
-    pub cause: Cause,
+    /// The contact that made the difference; `None` where silence did, or a waiver.
+    pub cause: Option<Cause>,
 }
 
 /// What can happen to a finding.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ChangeKind {
-    /// The verdict is [`Verdict::Contact`] or more for the first time.
+    /// The verdict is [`Verdict::Contact`] or more for the first time; or a waiver that covered the
+    /// finding does so no longer.
     Opened,
     /// The verdict of an open finding climbed.
     Strengthened,
+    /// It became [`State::Quiet`].
+    Quiet,
+    /// It became [`State::Removed`].
+    Removed,
+    /// It became [`State::Absent`].
+    Absent,
+    /// It became [`State::Returned`].
+    Returned,
+    /// A waiver begins to cover the finding, which is open.
+    Waived,
 }
 
 impl ChangeKind {
     /// All kinds.
-    pub const ALL: [Self; 2] = [Self::Opened, Self::Strengthened];
+    pub const ALL: [Self; 7] = [
+        Self::Opened,
+        Self::Strengthened,
+        Self::Quiet,
+        Self::Removed,
+        Self::Absent,
+        Self::Returned,
+        Self::Waived,
+    ];
 
     /// The word for it in output and labels.
     #[must_use]
@@ -179,6 +210,11 @@ impl ChangeKind {
         match self {
             Self::Opened => "opened",
             Self::Strengthened => "strengthened",
+            Self::Quiet => "quiet",
+            Self::Removed => "removed",
+            Self::Absent => "absent",
+            Self::Returned => "returned",
+            Self::Waived => "waived",
         }
     }
 }
@@ -258,6 +294,8 @@ pub struct Counts {
     pub findings_evicted: u64,
     /// Sightings and octets without a record for want of room.
     pub findings_refused: u64,
+    /// Records that were removed or absent for longer than they are kept.
+    pub findings_expired: u64,
     /// Answers that made room for others.
     pub resolutions_evicted: u64,
     /// Sightings whose name was not kept, for the record had its fill of others.

@@ -14,6 +14,7 @@
 //! | [`pipeline`] | a source of frames | notices of all workers, in one order |
 //! | [`resolved`], [`findings`] | notices | findings: host, vendor, verdict, grounds |
 //! | [`inventory`] | findings | the view of them that other threads read |
+//! | [`store`] | findings | what the next run goes on with |
 //! | [`export`] | findings and counts | table, JSON, events, metrics, web pages |
 //! | [`config`] | file, environment, flags | what the sensor is to do |
 //! | [`log`] | events | lines on standard error |
@@ -43,6 +44,7 @@ pub mod pipeline;
 mod prefetch;
 pub mod reader;
 pub mod resolved;
+pub mod store;
 pub mod time;
 pub mod triage;
 pub mod visibility;

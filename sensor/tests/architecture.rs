@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module, and the modules it may use. The shell comes last; no module above it uses it.
-const ARROWS: [(&str, &[&str]); 26] = [
+const ARROWS: [(&str, &[&str]); 27] = [
     ("time", &[]),
     ("host", &[]),
     ("reader", &[]),
@@ -66,6 +66,7 @@ const ARROWS: [(&str, &[&str]); 26] = [
         ],
     ),
     ("inventory", &["findings", "host"]),
+    ("store", &["findings", "host", "time"]),
     (
         "export",
         &[
@@ -95,6 +96,7 @@ const ARROWS: [(&str, &[&str]); 26] = [
             "inventory",
             "log",
             "pipeline",
+            "store",
             "time",
             "worker",
         ],
@@ -116,6 +118,7 @@ const ARROWS: [(&str, &[&str]); 26] = [
             "log",
             "names",
             "pipeline",
+            "store",
             "time",
             "worker",
         ],
@@ -169,6 +172,7 @@ fn the_pure_half_reads_no_clock_and_opens_nothing() {
         "capture",
         "pipeline",
         "inventory",
+        "store",
         "export",
         "app",
         "cli",

@@ -7,11 +7,12 @@ use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use phonehome_signatures::Directives;
+use phonehome_signatures::{Directives, VendorId};
 
+use super::keeper::Keeper;
 use super::manager::Manager;
-use super::policy::Policy;
-use super::snapshot::{Input, snapshot};
+use super::policy::{Covers, Policy};
+use super::snapshot::{Input, snapshot, stored};
 use super::telling::Telling;
 use crate::detection::{Notice, Sighting, What};
 use crate::export::events::repeats::Repeats;
@@ -19,11 +20,14 @@ use crate::export::events::{Event, What as EventKind};
 use crate::export::output::Outputs;
 use crate::export::protection::{Protection, Standing};
 use crate::export::{Mode, Ready, Snapshot};
+use crate::findings::history::{History, Past};
+use crate::findings::saved::{Kept, Restored};
 use crate::findings::waivers::Waivers;
-use crate::findings::{Book, Change, Limits};
-use crate::host::HomeNetworks;
+use crate::findings::{Book, Change, Limits, Spans};
+use crate::host::{Address, HomeNetworks};
 use crate::inventory::Inventory;
 use crate::pipeline::{self, Counts, Follower, Loaded, canary};
+use crate::store::Handle;
 use crate::time::Timestamp;
 use crate::worker::Told;
 
@@ -38,6 +42,10 @@ pub struct Ledger {
     changes: Vec<Change>,
     telling: Telling,
     counts: Counts,
+    spans: Spans,
+    covers: Covers,
+    history: History,
+    keeper: Option<Keeper>,
     protections: Arc<[(Protection, Standing)]>,
     policy: Arc<Policy>,
     shared: Option<Arc<Shared>>,
@@ -73,7 +81,7 @@ impl Ledger {
             HomeNetworks::clone(&at_home),
             limits,
         );
-        Self {
+        let mut ledger = Self {
             loaded,
             input,
             book,
@@ -82,12 +90,38 @@ impl Ledger {
             changes: Vec::new(),
             telling: Telling::Nobody,
             counts: Counts::default(),
+            spans: Spans::default(),
+            covers: Covers::default(),
+            history: History::default(),
+            keeper: None,
             protections: Arc::default(),
             policy: Arc::default(),
             shared: None,
             manager: None,
             stop: Box::new(|| false),
-        }
+        };
+        ledger.set_spans(Spans::default());
+        ledger
+    }
+
+    /// Judges silence by other spans; to be called before anything is taken.
+    pub fn set_spans(&mut self, spans: Spans) {
+        self.spans = match self.input.mode {
+            Mode::Live => spans.live(),
+            Mode::File => spans,
+        };
+        self.book.set_spans(self.spans);
+    }
+
+    /// Goes on with what an earlier run kept; to be called before anything is taken.
+    pub fn restore(&mut self, kept: Kept, history: History) -> Restored {
+        self.history = history;
+        self.book.restore(kept)
+    }
+
+    /// Keeps findings in a store from here on, and tells of changes when it has them.
+    pub fn keep_in(&mut self, store: Handle) {
+        self.keeper = Some(Keeper::new(store, self.spans.keep));
     }
 
     /// Writes an event for each sighting of a home host and each change of a finding.
@@ -175,6 +209,8 @@ impl Ledger {
     fn without_findings(&self) -> Snapshot {
         Snapshot {
             protections: Arc::clone(&self.protections),
+            history: self.history.clone(),
+            store: self.keeper.as_ref().map(|it| stored(it.counts())),
             ..snapshot(
                 self.loaded.catalogue(),
                 &self.input,
@@ -209,24 +245,76 @@ impl Ledger {
         }
     }
 
-    /// Tells of what has changed.
+    /// Takes the time that has passed without notices: on a wire any frame shows that it is alive; of
+    /// files only the end does, since what counts say before depends on how far threads have come.
+    fn pass(&mut self, counts: &Counts) {
+        let is_alive = match self.input.mode {
+            Mode::Live => counts.intake.frames > self.counts.intake.frames,
+            Mode::File => counts.finished,
+        };
+        let clock = counts.workers.iter().filter_map(|it| it.clock).max();
+        if let Some(at) = clock.filter(|_| is_alive) {
+            self.book.pass(at, &mut self.changes);
+        }
+        self.tell_changes();
+    }
+
+    /// Tells of the changes that there are, or holds them back until the store has them.
     fn tell_changes(&mut self) {
-        for change in self.changes.drain(..) {
-            if !self.telling.is_heard() {
-                continue;
+        let mut changes = std::mem::take(&mut self.changes);
+        let catalogue = self.loaded.catalogue();
+        self.covers
+            .look(&self.policy, catalogue, &mut self.book, &mut changes);
+        for change in changes.drain(..) {
+            let past = self.past(&change);
+            match &mut self.keeper {
+                Some(keeper) => keeper.hold(change, past),
+                None => self.tell(&change),
             }
-            let Some(finding) = self.book.finding(change.host, change.vendor) else {
-                continue;
-            };
-            self.telling.event(&Event {
-                catalogue: self.loaded.catalogue(),
-                sensor: None,
-                what: EventKind::Change {
-                    at: change.at,
-                    change: change.kind.as_str(),
-                    finding: &finding,
-                },
-            });
+        }
+        self.changes = changes;
+    }
+
+    /// Tells of the changes that the store has, and shows their findings.
+    fn tell_kept(&mut self) {
+        while let Some(change) = self.keeper.as_mut().and_then(Keeper::ready) {
+            self.tell(&change);
+            self.show((change.vendor, change.host));
+        }
+    }
+
+    fn tell(&mut self, change: &Change) {
+        self.book.count(change);
+        let past = self.past(change);
+        self.history.push(past);
+        if !self.telling.is_heard() {
+            return;
+        }
+        let Some(mut finding) = self.book.finding(change.host, change.vendor) else {
+            return;
+        };
+        // It may have climbed further since.
+        finding.verdict = change.to;
+        self.telling.event(&Event {
+            catalogue: self.loaded.catalogue(),
+            sensor: None,
+            what: EventKind::Change {
+                at: change.at,
+                change: change.kind.as_str(),
+                finding: &finding,
+            },
+        });
+    }
+
+    fn past(&self, change: &Change) -> Past {
+        let vendor = self.loaded.catalogue().vendor(change.vendor);
+        Past {
+            at: change.at,
+            host: change.host,
+            vendor: vendor.map_or("other", |it| it.id.as_str()).into(),
+            kind: change.kind,
+            from: change.from,
+            to: change.to,
         }
     }
 
@@ -244,10 +332,34 @@ impl Ledger {
 
     fn publish_findings(&mut self) {
         let touched = self.book.take_touched();
-        if let Some(shared) = &self.shared {
-            for key in touched {
-                shared.inventory.put(key, self.book.finding(key.1, key.0));
+        if let Some(keeper) = &mut self.keeper {
+            keeper.touch(&touched);
+        }
+        for key in touched {
+            self.show(key);
+        }
+    }
+
+    /// Shows a finding as it is, unless there is something of it to be told first.
+    fn show(&self, key: (VendorId, Address)) {
+        let is_waiting = |it: &Keeper| it.is_waiting(key);
+        if let Some(shared) = &self.shared
+            && !self.keeper.as_ref().is_some_and(is_waiting)
+        {
+            shared.inventory.put(key, self.book.finding(key.1, key.0));
+        }
+    }
+
+    /// Has what is to be kept saved, and tells of what is.
+    fn keep(&mut self) {
+        if let Some(keeper) = &mut self.keeper {
+            let catalogue = self.loaded.catalogue();
+            if self.counts.finished {
+                keeper.finish(&self.book, catalogue);
+            } else {
+                keeper.turn(&self.book, catalogue);
             }
+            self.tell_kept();
         }
     }
 
@@ -276,12 +388,15 @@ impl pipeline::Ledger for Ledger {
 
     fn count(&mut self, counts: &Counts) {
         self.renew();
+        self.pass(counts);
         self.counts = counts.clone();
         // Of files only notices tell the time: how far workers have come differs from run to run.
         let clock = counts.workers.iter().filter_map(|it| it.clock).max();
         if let Some(now) = clock.filter(|_| self.input.mode == Mode::Live) {
             self.telling.tick(self.loaded.catalogue(), now);
         }
+        self.publish_findings();
+        self.keep();
         self.publish();
         if let Some(mut manager) = self.manager.take() {
             if (self.stop)() {

@@ -3,11 +3,13 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-use phonehome_signatures::Directives;
+use arc_swap::{ArcSwap, Guard};
+use phonehome_signatures::{Catalogue, Day, Directives, VendorId};
 
 use crate::export::Snapshot;
-use crate::findings::waivers::Waivers;
+use crate::findings::waivers::{Force, Waivers};
+use crate::findings::{Book, Change, ChangeKind};
+use crate::time::Timestamp;
 
 /// The directives and waivers in force, shared by all who make snapshots.
 #[derive(Debug, Default)]
@@ -25,6 +27,10 @@ impl Policy {
         self.waivers.store(Arc::new(waivers));
     }
 
+    fn waivers(&self) -> Guard<Arc<Waivers>> {
+        self.waivers.load()
+    }
+
     /// The same snapshot under what is in force.
     pub(super) fn applied_to(&self, snapshot: Snapshot) -> Snapshot {
         Snapshot {
@@ -34,6 +40,51 @@ impl Policy {
         }
     }
 }
+
+/// Tells when waivers begin to cover findings, and when they end.
+#[derive(Debug, Default)]
+pub(super) struct Covers {
+    waivers: Arc<Waivers>,
+    /// The end of the day for which they were looked at.
+    until: Option<Timestamp>,
+}
+
+impl Covers {
+    /// Appends the changes that waivers make: when a day has ended, when there are other waivers, and
+    /// when `changes` says that a finding has just opened or returned.
+    pub(super) fn look(
+        &mut self,
+        policy: &Policy,
+        catalogue: &Catalogue,
+        book: &mut Book,
+        changes: &mut Vec<Change>,
+    ) {
+        let waivers = policy.waivers();
+        let is_other = !Arc::ptr_eq(&waivers, &self.waivers);
+        if waivers.is_empty() && self.waivers.is_empty() {
+            return;
+        }
+        let Some(now) = book.now() else { return };
+        let is_over = self.until.is_none_or(|it| it <= now);
+        let is_opening = |it: &Change| matches!(it.kind, ChangeKind::Opened | ChangeKind::Returned);
+        if !is_other && !is_over && !changes.iter().any(is_opening) {
+            return;
+        }
+        let today = Day::of_seconds(now.as_nanos().div_euclid(NANOS_A_SECOND));
+        let tomorrow = today.start_seconds().saturating_add(SECONDS_A_DAY);
+        self.until = Some(Timestamp::from_secs_nanos(tomorrow, 0));
+        self.waivers = Arc::clone(&waivers);
+        let is_waived = |host, vendor: VendorId| {
+            let id = catalogue.vendor(vendor).map(|it| it.id.as_str());
+            let waived = id.and_then(|it| waivers.find(it, host, today));
+            waived.is_some_and(|it| it.force == Force::Holds)
+        };
+        book.cover(is_waived, changes);
+    }
+}
+
+const NANOS_A_SECOND: i64 = 1_000_000_000;
+const SECONDS_A_DAY: i64 = 86_400;
 
 #[cfg(test)]
 mod tests {

@@ -9,10 +9,11 @@ use crate::decode::{Closed, DecodeCounts, Defragmented, Encapsulation};
 use crate::export::{
     self, Canary, Capture, Decode, Looking, Mode, Pipeline, Ready, Room, Sightings, Snapshot,
 };
-use crate::findings::Book;
+use crate::findings::{Book, History};
 use crate::frame::LinkType;
 use crate::pipeline::canary::{CanaryCounts, LATENCY_BOUNDS};
 use crate::pipeline::{Counts, InputCounts, InputState, Sizes};
+use crate::store;
 
 /// What is read, for display.
 #[derive(Clone, Debug)]
@@ -98,16 +99,39 @@ pub(super) fn snapshot(
         resolved_addresses: book.resolved().len() as u64,
         resolved_evicted: book.resolved().evicted(),
         protections: Arc::default(),
+        history: History::default(),
+        store: None,
+    }
+}
+
+/// What the store has done, and how many changes it never got.
+pub(super) fn stored((counts, lost): (store::Counts, u64)) -> export::Store {
+    export::Store {
+        last_save: counts.last_save,
+        save_failures: counts.failures,
+        save_bounds: store::SAVE_BOUNDS.to_vec(),
+        save_counts: counts.durations.to_vec(),
+        save_sum: counts.duration_sum,
+        file_bytes: counts.file_bytes,
+        deleted: counts.deleted,
+        lost_changes: lost,
     }
 }
 
 /// What is kept, and what there was no room for.
 fn room(counts: &Counts, book: &Book) -> Room {
     let left_out = book.counts();
+    let (resolvers, proxies) = book.roles();
+    let [resolvers, proxies] = [resolvers, proxies].map(|it| it as u64);
+    let clients = (book.alive() as u64).saturating_sub(resolvers + proxies);
     Room {
         flow_limit: counts.flow_limit,
         buffered_bytes: counts.unfinished_octets,
+        // Hosts that exchange something, and those only heard of, have the same room.
+        host_limit: 2 * book.limits().hosts as u64,
+        hosts: [clients, 0, resolvers, proxies, 0, 0],
         findings_evicted: left_out.findings_evicted,
+        findings_expired: left_out.findings_expired,
         refused: [
             left_out.hosts_refused,
             left_out.findings_refused,

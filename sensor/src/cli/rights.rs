@@ -52,7 +52,12 @@ fn plan(config: &Config, file: Option<&Path>, web: &[PathBuf]) -> Plan {
         seccomp: demand(config.seccomp),
         keep_net_raw: config.keep_net_raw,
         readable: readable.map(Path::to_owned).collect(),
-        writable: config.events_file.iter().map(|it| folder_of(it)).collect(),
+        writable: config
+            .state_folder
+            .iter()
+            .cloned()
+            .chain(config.events_file.iter().map(|it| folder_of(it)))
+            .collect(),
         connects: connects(config),
     }
 }

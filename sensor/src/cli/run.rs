@@ -25,6 +25,7 @@ use crate::export::http::{self, HttpError, Listeners, Server, ShowHosts};
 use crate::export::{Own, Snapshot, metrics};
 use crate::log::{Dial, Log};
 use crate::pipeline::{Loaded, Sizes};
+use crate::store::{self, Store};
 use crate::worker::Report;
 
 /// Options of `phonehome run`.
@@ -57,6 +58,11 @@ pub(super) fn main(options: &Options) -> Ended {
         config.limits(),
         feed.input(),
     );
+    ledger.set_spans(config.spans());
+    let store = match &config.state_folder {
+        Some(folder) => Some(open_store(folder, config, &mut ledger)?),
+        None => None,
+    };
     ledger.set_directives(duties.directives);
     ledger.set_waivers(duties.waivers);
     let asked = Arc::clone(&stop);
@@ -75,6 +81,9 @@ pub(super) fn main(options: &Options) -> Ended {
     let given = rights::give_up(config, options.flags.file(), listeners.files())?;
     ledger.show_protections(given.standings.clone());
     log.write().map_err(Failure::failed)?;
+    if let Some(store) = store {
+        ledger.keep_in(store.start().map_err(Failure::failed)?);
+    }
     let outputs = outputs::start(prepared, config, &mut ledger)?;
     let shared = ledger.share();
     let sensor = Arc::new(Sensor {
@@ -117,6 +126,43 @@ pub(super) fn main(options: &Options) -> Ended {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// Opens the store while there is a right to, and has the ledger go on with what is in it.
+fn open_store(folder: &Path, config: &Config, ledger: &mut Ledger) -> Result<Store, Failure> {
+    let (store, stored) = store::open(folder, config.findings).map_err(Failure::caused)?;
+    if let Some(path) = &stored.put_aside {
+        tracing::error!(
+            "the findings that were kept are damaged; they are put aside as {}, and all findings \
+             begin anew",
+            path.display()
+        );
+    }
+    let restored = ledger.restore(stored.kept, stored.history);
+    let (kept, folder) = (restored.findings, folder.display());
+    tracing::info!("findings are kept in {folder}; {kept} go on from an earlier run");
+    if stored.unreadable > 0 {
+        let rows = stored.unreadable;
+        tracing::warn!("{rows} rows that were kept make no sense and are left out");
+    }
+    if restored.refused > 0 {
+        let refused = restored.refused;
+        tracing::warn!("{refused} findings that were kept have no room: raise limits.findings");
+    }
+    for (what, gone) in [
+        ("vendors", &restored.gone_vendors),
+        ("signatures", &restored.gone_signatures),
+    ] {
+        if !gone.is_empty() {
+            let some: Vec<&str> = gone.iter().take(MAX_GONE).map(String::as_str).collect();
+            tracing::warn!(
+                "{} {what} that findings rest on are in no pack any more: {}",
+                gone.len(),
+                some.join(", ")
+            );
+        }
+    }
+    Ok(store)
 }
 
 /// Makes the file while there is a right to.
@@ -303,6 +349,9 @@ impl<'a> Feed<'a> {
         }
     }
 }
+
+/// Ids that a line of the log names at most.
+const MAX_GONE: usize = 10;
 
 /// What is missing if nothing says where frames come from.
 const NO_FRAMES: &str =

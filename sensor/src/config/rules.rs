@@ -38,6 +38,7 @@ pub(super) fn settle(loaded: &mut Effective, wrongs: &mut Vec<Wrong>) {
     validate_rings(loaded, wrongs);
     validate_end(loaded, wrongs);
     validate_signatures(loaded, wrongs);
+    validate_states(loaded, wrongs);
     validate_addresses(loaded, wrongs);
     validate_syslog(loaded, wrongs);
 }
@@ -113,6 +114,19 @@ fn validate_signatures(loaded: &Effective, wrongs: &mut Vec<Wrong>) {
     if !loaded.config.builtin_signatures && loaded.config.signatures.is_none() {
         let message = "builtin-signatures = false: without them, signatures must name a folder";
         wrongs.push(wrong(loaded, "builtin-signatures", message.to_owned()));
+    }
+}
+
+fn validate_states(loaded: &Effective, wrongs: &mut Vec<Wrong>) {
+    let config = &loaded.config;
+    if config.removed_after <= config.quiet_after {
+        let message = format!(
+            "states.removed-after = \"{}\": it must be longer than states.quiet-after, which is \
+             \"{}\"",
+            config.removed_after.text(),
+            config.quiet_after.text()
+        );
+        wrongs.push(wrong(loaded, "states.removed-after", message));
     }
 }
 

@@ -8,15 +8,19 @@ use phonehome_signatures::{Countable, Day, Directive};
 use super::Snapshot;
 use crate::findings::profile::{Standing, standing};
 use crate::findings::waivers::{Force, Waived};
-use crate::findings::{Finding, Verdict};
+use crate::findings::{Finding, State, Verdict};
 use crate::time::Timestamp;
 
 /// Findings of the vendors that a directive covers.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Tally {
-    /// Those that count and are not waived.
+    /// Those that count, are open and not waived.
     pub open: u64,
-    /// Those that count and are waived.
+    /// Those that count, and whose product is gone.
+    pub removed: u64,
+    /// Those that count, and whose host is not seen.
+    pub absent: u64,
+    /// Those that count, are open and waived.
     pub waived: u64,
     /// Those that do not count, by kind.
     pub other_kinds: BTreeMap<Countable, u64>,
@@ -24,25 +28,45 @@ pub struct Tally {
     pub excluded: u64,
 }
 
-/// What a finding is at the moment.
-///
-/// Whether a product has gone quiet, was removed or came back is not judged yet; those states are
-/// in documents and metrics all the same, and nothing is in them.
+impl Tally {
+    /// How many findings that count are in one of [`DIRECTIVE_STATES`].
+    #[must_use]
+    pub fn count(&self, state: &str) -> u64 {
+        match state {
+            "open" => self.open,
+            "removed" => self.removed,
+            "absent" => self.absent,
+            "waived" => self.waived,
+            _ => 0,
+        }
+    }
+}
+
+/// What a finding is shown to be: its state, unless a waiver lets it stand.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum State {
-    /// It is open.
-    Active,
+pub enum Shown {
+    /// Its state.
+    Is(State),
     /// It is open, and a waiver that holds lets it stand.
     Waived,
 }
 
-impl State {
+impl Shown {
     /// The word for it in output and labels, one of [`STATES`].
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Active => "active",
+            Self::Is(state) => state.as_str(),
             Self::Waived => "waived",
+        }
+    }
+
+    /// Whether it is open, and no waiver lets it stand.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        match self {
+            Self::Is(state) => state.is_open(),
+            Self::Waived => false,
         }
     }
 }
@@ -66,15 +90,14 @@ impl Snapshot {
         self.waivers.find(vendor, finding.host, self.today())
     }
 
-    /// What a finding is at the moment.
+    /// What a finding is shown to be. One that is removed or absent needs no waiver.
     #[must_use]
-    pub fn state(&self, finding: &Finding) -> State {
-        match self.waived(finding) {
-            Some(Waived {
-                force: Force::Holds,
-                ..
-            }) => State::Waived,
-            Some(_) | None => State::Active,
+    pub fn state(&self, finding: &Finding) -> Shown {
+        let holds = |it: Waived<'_>| it.force == Force::Holds;
+        if finding.state.is_open() && self.waived(finding).is_some_and(holds) {
+            Shown::Waived
+        } else {
+            Shown::Is(finding.state)
         }
     }
 
@@ -96,8 +119,10 @@ impl Snapshot {
             match standing(directive, self.vendor_id(finding.vendor), finding) {
                 None => {}
                 Some(Standing::Counts) => match self.state(finding) {
-                    State::Active => tally.open += 1,
-                    State::Waived => tally.waived += 1,
+                    Shown::Is(State::Active | State::Quiet | State::Returned) => tally.open += 1,
+                    Shown::Is(State::Removed) => tally.removed += 1,
+                    Shown::Is(State::Absent) => tally.absent += 1,
+                    Shown::Waived => tally.waived += 1,
                 },
                 Some(Standing::OtherKind(kind)) => {
                     *tally.other_kinds.entry(kind).or_default() += 1;
@@ -109,7 +134,7 @@ impl Snapshot {
     }
 
     /// The findings that have a state: all but those of web sites alone.
-    pub(super) fn stated(&self) -> impl Iterator<Item = (&Finding, State)> {
+    pub(super) fn stated(&self) -> impl Iterator<Item = (&Finding, Shown)> {
         let findings = self.findings.iter();
         findings
             .filter(|it| it.verdict != Verdict::None)
@@ -129,6 +154,8 @@ pub const DIRECTIVE_STATES: [&str; 4] = ["open", "removed", "absent", "waived"];
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::export::sample;
 
@@ -186,7 +213,11 @@ mod tests {
             let tally = snapshot.tally(directive);
             let findings = snapshot.findings.iter();
             let counted = findings.filter(|it| snapshot.directives_of(it).contains(&directive));
-            assert_eq!(counted.count() as u64, tally.open + tally.waived);
+            let in_tally = DIRECTIVE_STATES
+                .map(|it| tally.count(it))
+                .iter()
+                .sum::<u64>();
+            assert_eq!(counted.count() as u64, in_tally);
         }
     }
 
@@ -207,8 +238,22 @@ mod tests {
 
     #[test]
     fn states_have_their_words() {
-        for state in [State::Active, State::Waived] {
-            assert!(STATES.contains(&state.as_str()));
+        let states = State::ALL.map(Shown::Is);
+        let words = states.into_iter().chain([Shown::Waived]);
+        assert_eq!(words.map(Shown::as_str).collect::<Vec<_>>(), STATES);
+    }
+
+    #[test]
+    fn what_is_removed_or_absent_is_not_open_and_needs_no_waiver() {
+        let mut snapshot = sample::snapshot();
+        let bod = snapshot.directives.by_id("us-bod-17-01").unwrap().clone();
+        for (state, removed, absent) in [(State::Removed, 2, 0), (State::Absent, 0, 2)] {
+            for finding in &mut snapshot.findings {
+                Arc::make_mut(finding).state = state;
+            }
+            let tally = snapshot.tally(&bod);
+            assert_eq!((tally.open, tally.waived), (0, 0));
+            assert_eq!((tally.removed, tally.absent), (removed, absent));
         }
     }
 }

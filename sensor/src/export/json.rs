@@ -194,6 +194,7 @@ struct FindingRow<'a> {
     vendor: VendorRow<'a>,
     verdict: &'static str,
     state: &'static str,
+    state_since: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     waiver: Option<directives::WaiverRow<'a>>,
     /// The directives in force under which it counts, waived or not.
@@ -333,6 +334,7 @@ fn finding<'a>(snapshot: &'a Snapshot, finding: &'a Finding) -> FindingRow<'a> {
         },
         verdict: verdict_word(finding.verdict),
         state: snapshot.state(finding).as_str(),
+        state_since: rfc3339(finding.state_since),
         waiver: snapshot.waived(finding).map(directives::waiver),
         directives: snapshot
             .directives_of(finding)

@@ -14,11 +14,10 @@ use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 
 use self::page::{Page, encode, float};
-use super::directives::State;
 use super::json::{ECH, QUIC_VERSIONS};
 use super::protection::Protection;
 use super::{
-    CHANGES, DATAGRAMS, DECODE_REASONS, LAYERS, PACKETS, REFUSED, SKIPPED, STAGES, Snapshot,
+    CHANGES, DATAGRAMS, DECODE_REASONS, LAYERS, PACKETS, REFUSED, ROLES, SKIPPED, STAGES, Snapshot,
     UNWRAPPED, VERSION, day_start, link_word, verdict_word,
 };
 use crate::detection::Reach;
@@ -33,6 +32,7 @@ pub mod hosts;
 mod live;
 mod own;
 mod page;
+mod store;
 pub mod web;
 
 /// Writes all metrics of a snapshot.
@@ -59,6 +59,7 @@ pub fn text(snapshot: &Snapshot) -> String {
     findings(&mut page, snapshot);
     directives::directives(&mut page, snapshot);
     room(&mut page, snapshot);
+    store::store(&mut page, snapshot);
     signatures(&mut page, snapshot);
     own::own(&mut page, snapshot);
     page.into_text()
@@ -497,7 +498,7 @@ fn findings(page: &mut Page, snapshot: &Snapshot) {
         vendors_and(snapshot, verdicts).chain(
             snapshot
                 .stated()
-                .filter(|(_, state)| *state == State::Active)
+                .filter(|(_, state)| state.is_open())
                 .map(|(it, _)| ([snapshot.vendor_id(it.vendor), verdict_word(it.verdict)], 1)),
         ),
     );
@@ -515,11 +516,32 @@ fn findings(page: &mut Page, snapshot: &Snapshot) {
 }
 
 fn room(page: &mut Page, snapshot: &Snapshot) {
+    page.gauge(
+        "phonehome_inventory_hosts",
+        "Hosts in the inventory, by learned role.",
+        ["role"],
+        ROLES
+            .into_iter()
+            .zip(snapshot.room.hosts)
+            .map(|(it, count)| ([it], float(count))),
+    );
+    page.gauge(
+        "phonehome_inventory_hosts_limit",
+        "Hosts that the inventory may hold.",
+        [],
+        [([], float(snapshot.room.host_limit))],
+    );
     page.counter(
         "phonehome_findings_evicted_total",
         "Findings of hosts that may not exist, dropped because there were too many.",
         [],
         [([], snapshot.room.findings_evicted)],
+    );
+    page.counter(
+        "phonehome_findings_expired_total",
+        "Findings forgotten because they were removed or absent for longer than they are kept.",
+        [],
+        [([], snapshot.room.findings_expired)],
     );
     page.counter(
         "phonehome_refused_total",

@@ -10,11 +10,11 @@ use phonehome_signatures::{Catalogue, Category, Directives, VendorId, Waiver};
 use super::protection::{Protection, Standing};
 use super::{
     Canary, Capture, Decode, Looking, Mode, Own, Pipeline, Ready, Reload, Room, Sightings,
-    Snapshot, Worker, output,
+    Snapshot, Store, Worker, output,
 };
 use crate::detection::Reach;
 use crate::findings::waivers::Waivers;
-use crate::findings::{Finding, Verdict};
+use crate::findings::{Finding, History, State, Verdict};
 use crate::frame::{Card, LinkType};
 use crate::host::Address;
 use crate::names::{Endpoint, Name, Observation, Source, Transport};
@@ -163,7 +163,10 @@ pub(super) fn snapshot() -> Snapshot {
     snapshot.room = Room {
         flow_limit: 1_000_000,
         buffered_bytes: 4_321,
+        host_limit: 500_000,
+        hosts: [38, 0, 2, 1, 0, 0],
         findings_evicted: 2,
+        findings_expired: 1,
         refused: [1, 0, 5, 0, 3],
     };
     snapshot.resolved_addresses = 77;
@@ -198,6 +201,16 @@ pub(super) fn empty() -> Snapshot {
         resolved_addresses: 0,
         resolved_evicted: 0,
         protections: Arc::default(),
+        history: History::default(),
+        store: Some(store()),
+    }
+}
+
+fn store() -> Store {
+    Store {
+        save_bounds: vec![Duration::from_millis(5), Duration::from_secs(10)],
+        save_counts: vec![0; 3],
+        ..Store::default()
     }
 }
 
@@ -298,6 +311,8 @@ fn findings() -> Vec<Finding> {
             Name::from_text(b"s00.upd.kaspersky.com").unwrap(),
             "kl-u01".to_owned(),
         )],
+        state: State::Active,
+        state_since: at(12),
     };
     let likely = Finding {
         host: address("2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff"),
@@ -318,6 +333,7 @@ fn findings() -> Vec<Finding> {
         categories: vec![Category::Web],
         first_seen: at(500),
         last_seen: at(600),
+        state_since: at(500),
         contacts: [0, 0, 0, 5, 0],
         ..kaspersky.clone()
     };

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::{Snapshot, human_count, human_octets, is_flagged, iso_seconds, verdict_word};
-use crate::findings::{Finding, Verdict};
+use crate::findings::{Finding, State, Verdict};
 use crate::host::Address;
 
 pub(super) mod directives;
@@ -195,6 +195,10 @@ fn table(text: &mut String, snapshot: &Snapshot, findings: &[&Finding], style: S
             iso_seconds(finding.first_seen),
             iso_seconds(finding.last_seen)
         );
+        if finding.state != State::Active {
+            let (state, since) = (finding.state.as_str(), iso_seconds(finding.state_since));
+            let _ = writeln!(text, "    {state} since {since}");
+        }
         if let Some(line) = directives::waiver(snapshot, finding) {
             paragraph(text, "    ", "    ", &line);
         }

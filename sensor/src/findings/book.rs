@@ -2,16 +2,19 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
 use phonehome_signatures::{Catalogue, Service, SignatureId, VendorId};
 
 use super::grounds::grounds;
-use super::record::{Octets, Over, Record, Side};
+use super::record::{Effect, Mark, Octets, Over, Record, Side};
 use super::roles::{Hosts, View};
+use super::state::{Seen, Spans, State};
 use super::tally::Tally;
 use super::verdict::Manner;
+use super::watch::{Watch, Watched};
 use super::weight::Class;
 use super::{Cause, Change, ChangeKind, Counts, Finding, HostsSeen, Limits, Verdict};
 use crate::detection::{Connection, Notice, Progress, Reach, Resolution, Sighting, What};
@@ -19,6 +22,9 @@ use crate::host::{Address, HomeNetworks};
 use crate::names::{Endpoint, Observation, Source};
 use crate::resolved::{Grade, Resolved};
 use crate::time::Timestamp;
+
+mod keep;
+mod lapse;
 
 /// All findings, and what is needed to judge the next notice.
 ///
@@ -44,6 +50,14 @@ pub struct Book {
     tally: Tally,
     /// Findings that have changed since they were last asked for.
     touched: BTreeSet<(VendorId, Address)>,
+    spans: Spans,
+    watch: Watch,
+    /// No finding changes by itself before that.
+    next_sweep: Watched,
+    /// Changes that the present notice has made.
+    made: Vec<Change>,
+    /// Number of the newest frame that a notice came from.
+    number: u64,
 }
 
 /// Where and when something became known that may change a verdict.
@@ -57,6 +71,7 @@ impl Book {
     /// Makes an empty book.
     #[must_use]
     pub fn new(catalogue: Arc<Catalogue>, home: HomeNetworks, limits: Limits) -> Self {
+        let spans = Spans::default();
         Self {
             classes: classes(&catalogue),
             catalogue,
@@ -70,7 +85,18 @@ impl Book {
             counts: Counts::default(),
             tally: Tally::default(),
             touched: BTreeSet::new(),
+            watch: Watch::new(Duration::ZERO, spans.slot(), spans.blind_after),
+            spans,
+            next_sweep: Watched::default(),
+            made: Vec::new(),
+            number: 0,
         }
+    }
+
+    /// Judges silence by other spans than the default ones; to be called before the first notice.
+    pub fn set_spans(&mut self, spans: Spans) {
+        self.spans = spans;
+        self.watch = Watch::new(self.watch.watched(), spans.slot(), spans.blind_after);
     }
 
     /// Judges by a successor of the catalogue from here on: a signature or vendor that both have has
@@ -97,62 +123,55 @@ impl Book {
         std::mem::take(&mut self.touched)
     }
 
-    /// Takes a notice, and appends the change that it makes, if any.
+    /// Takes a notice, and appends the changes that it makes, and before them those that the time up
+    /// to it makes.
     ///
     /// Gives the sighting that the book makes itself: of a connection without a name, to an address
     /// that was answered for a flagged one.
     pub fn take(&mut self, notice: &Notice, changes: &mut Vec<Change>) -> Option<Sighting> {
+        self.number = notice.number;
+        self.pass(notice.at, changes);
         let mut correlated = None;
-        let change = match &notice.what {
-            What::Observation(observation) => {
-                self.observation(observation);
-                None
-            }
+        match &notice.what {
+            What::Observation(observation) => self.observation(observation),
             What::Sighting(sighting) => {
                 self.observation(&sighting.observation);
                 let manner = match sighting.via {
                     Some(_) => Manner::Via,
                     None => Manner::Named,
                 };
-                self.sighting(notice, sighting, manner)
+                self.sighting(notice, sighting, manner);
             }
-            What::Resolution(resolution) => {
-                self.resolution(resolution, notice.at);
-                None
-            }
+            What::Resolution(resolution) => self.resolution(resolution, notice.at),
             What::Connection(connection) => self.connection(notice, connection, &mut correlated),
             What::Progress(progress) => self.progress(notice, progress),
             What::Asked(host) => {
                 if self.is_home(*host) {
                     self.hosts.asked(*host);
                 }
-                None
             }
             What::Resolver(host) => {
                 if self.home.contains(*host) {
-                    self.hosts.heard(*host);
+                    self.hosts.heard(*host, &self.watch);
                     self.hosts.resolver(*host);
                     self.touch(*host);
                 }
-                None
             }
             What::Proxy(host) => {
                 if self.home.contains(*host) {
                     self.hosts.proxy(*host);
                     self.touch(*host);
                 }
-                None
             }
-        };
-        if let Some(change) = &change {
-            *self
-                .tally
-                .changes
-                .entry((change.vendor, change.kind))
-                .or_default() += 1;
         }
-        changes.extend(change);
+        changes.append(&mut self.made);
         correlated
+    }
+
+    /// Counts a change that is told to others.
+    pub fn count(&mut self, change: &Change) {
+        let key = (change.vendor, change.kind);
+        *self.tally.changes.entry(key).or_default() += 1;
     }
 
     /// All findings that something is to be said of, by vendor, the worst first, then by host.
@@ -205,6 +224,8 @@ impl Book {
             sent: record.sent,
             received: record.received,
             names,
+            state: record.course.state,
+            state_since: record.course.since,
         })
     }
 
@@ -234,6 +255,18 @@ impl Book {
         self.hosts.alive()
     }
 
+    /// How many home hosts are known as resolvers, and how many as proxies.
+    #[must_use]
+    pub fn roles(&self) -> (usize, usize) {
+        self.hosts.with_roles()
+    }
+
+    /// The bounds.
+    #[must_use]
+    pub const fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// Sightings counted by vendor.
     #[must_use]
     pub const fn tally(&self) -> &Tally {
@@ -259,7 +292,7 @@ impl Book {
     /// Takes note of who is alive, and of who is asked in DNS.
     fn observation(&mut self, observation: &Observation) {
         if self.is_home(observation.src.address) {
-            self.hosts.heard(observation.src.address);
+            self.hosts.heard(observation.src.address, &self.watch);
         }
         let server = observation.server().address;
         if observation.source == Source::DnsQuery && self.is_home(server) {
@@ -267,31 +300,37 @@ impl Book {
         }
     }
 
-    fn sighting(&mut self, notice: &Notice, sighting: &Sighting, manner: Manner) -> Option<Change> {
+    fn sighting(&mut self, notice: &Notice, sighting: &Sighting, manner: Manner) {
         let observation = &sighting.observation;
         let host = observation.client().address;
         if !self.is_home(host) {
             self.counts.outside += 1;
-            return None;
+            return;
         }
-        let class = self.known_class(sighting.signature)?;
+        let Some(class) = self.known_class(sighting.signature) else {
+            return;
+        };
         self.tally.sighting(sighting, class);
         if sighting.reach == Reach::Transferred {
-            self.hosts.proven(host);
+            self.hosts.proven(host, &self.watch);
         }
-        let record = self.record((host, class.vendor))?;
+        let mark = Mark {
+            class,
+            manner,
+            seen: self.present(host),
+        };
+        let Some(record) = self.record((host, class.vendor), notice.at) else {
+            return;
+        };
         let mut over = Over::default();
-        let may_change = record.sighting(sighting, class, manner, &mut over);
+        let effect = record.sighting(sighting, mark, &mut over);
         self.counts += over;
-        if !may_change {
-            return None;
-        }
         let moment = Moment {
             notice,
             host,
             class,
         };
-        self.change(&moment, || Cause {
+        self.heed(&moment, effect, || Cause {
             client: observation.client(),
             server: observation.server(),
             transport: Some(observation.transport),
@@ -322,34 +361,34 @@ impl Book {
         notice: &Notice,
         connection: &Connection,
         correlated: &mut Option<Sighting>,
-    ) -> Option<Change> {
+    ) {
         let (host, server) = (connection.client.address, connection.server.address);
         let is_ours = self.is_home(host);
         match connection.reach {
             Reach::Asked | Reach::Refused | Reach::Attempted => {
                 // Of the packets of a flood, most are done with here.
                 if !is_ours {
-                    return None;
+                    return;
                 }
-                self.hosts.heard(host);
+                self.hosts.heard(host, &self.watch);
             }
             Reach::Connected => {
                 for it in [host, server] {
                     if self.is_home(it) {
-                        self.hosts.heard(it);
+                        self.hosts.heard(it, &self.watch);
                     }
                 }
             }
             Reach::Transferred => {
                 for it in [host, server] {
                     if self.is_home(it) {
-                        self.hosts.proven(it);
+                        self.hosts.proven(it, &self.watch);
                     }
                 }
             }
         }
         if !is_ours {
-            return None;
+            return;
         }
         match (connection.signature, connection.named) {
             (Some(signature), named) => {
@@ -368,21 +407,24 @@ impl Book {
                     source: named.ok(),
                     reach: connection.reach,
                     vlan: None,
-                })
+                });
             }
             // A name of its own that no signature claims: the address is shared.
-            (None, Ok(_)) => None,
+            (None, Ok(_)) => {}
             (None, Err(_)) => {
-                let (sighting, manner) = self.correlate(connection)?;
-                let change = self.unnamed(notice, connection, &sighting, manner);
-                *correlated = Some(sighting);
-                change
+                if let Some((sighting, manner)) = self.correlate(connection) {
+                    self.unnamed(notice, connection, &sighting, manner);
+                    *correlated = Some(sighting);
+                }
             }
         }
     }
 
     /// Takes octets of a connection that goes on.
-    fn progress(&mut self, notice: &Notice, progress: &Progress) -> Option<Change> {
+    fn progress(&mut self, notice: &Notice, progress: &Progress) {
+        if self.is_home(progress.client.address) {
+            self.hosts.heard(progress.client.address, &self.watch);
+        }
         let octets = Octets {
             sent: progress.sent,
             received: progress.received,
@@ -398,7 +440,7 @@ impl Book {
             source: progress.source,
             reach: progress.reach,
             vlan: None,
-        })
+        });
     }
 
     /// The sighting that a connection without a name is, by what its server's address was answered
@@ -441,10 +483,17 @@ impl Book {
         connection: &Connection,
         sighting: &Sighting,
         manner: Manner,
-    ) -> Option<Change> {
-        let change = self.sighting(notice, sighting, manner);
+    ) {
+        self.sighting(notice, sighting, manner);
         let signature = sighting.signature;
-        let class = self.class(signature)?;
+        let Some(class) = self.class(signature) else {
+            return;
+        };
+        let mark = Mark {
+            class,
+            manner,
+            seen: self.present(connection.client.address),
+        };
         let key = (connection.client.address, class.vendor);
         if let Some(record) = self.records.get_mut(&key) {
             let octets = Octets {
@@ -453,11 +502,10 @@ impl Book {
                 both_ways: false,
             };
             let mut over = Over::default();
-            record.octets(notice.at, signature, class, octets, &mut over);
+            record.octets(notice.at, signature, mark, octets, &mut over);
             self.counts += over;
             self.tally.octets(class, octets);
         }
-        change
     }
 
     fn octets(
@@ -466,32 +514,50 @@ impl Book {
         client: Endpoint,
         signature: SignatureId,
         octets: Octets,
-        cause: impl FnOnce() -> Cause,
-    ) -> Option<Change> {
+        cause: impl Fn() -> Cause,
+    ) {
         let host = client.address;
         if !self.is_home(host) {
-            return None;
+            return;
         }
-        let class = self.known_class(signature)?;
-        let record = self.record((host, class.vendor))?;
+        let Some(class) = self.known_class(signature) else {
+            return;
+        };
+        let mark = Mark {
+            class,
+            manner: Manner::Named,
+            seen: self.present(host),
+        };
+        let Some(record) = self.record((host, class.vendor), notice.at) else {
+            return;
+        };
         let mut over = Over::default();
-        let may_change = record.octets(notice.at, signature, class, octets, &mut over);
+        let effect = record.octets(notice.at, signature, mark, octets, &mut over);
         self.counts += over;
         self.tally.octets(class, octets);
-        if !may_change {
-            return None;
-        }
         let moment = Moment {
             notice,
             host,
             class,
         };
-        self.change(&moment, cause)
+        self.heed(&moment, effect, cause);
+    }
+
+    /// Makes the changes that a sighting or octets bring.
+    fn heed(&mut self, moment: &Moment<'_>, effect: Effect, cause: impl Fn() -> Cause) {
+        if let Some(lane) = effect.contact {
+            self.back(moment, lane, &cause);
+        }
+        if effect.may_change {
+            let climbed = self.climbed(moment, cause);
+            self.made.extend(climbed);
+        }
     }
 
     /// The change that a record whose signals changed makes, if its verdict climbed.
-    fn change(&mut self, moment: &Moment<'_>, cause: impl FnOnce() -> Cause) -> Option<Change> {
+    fn climbed(&mut self, moment: &Moment<'_>, cause: impl Fn() -> Cause) -> Option<Change> {
         let view = self.hosts.cautious_view(moment.host);
+        let begun = self.begun(moment.notice.at);
         let record = self.records.get_mut(&(moment.host, moment.class.vendor))?;
         let (from, to) = (record.told, record.verdict(view));
         if to <= from {
@@ -503,10 +569,10 @@ impl Book {
             (false, true) => ChangeKind::Opened,
             (true, true) => ChangeKind::Strengthened,
         };
-        let mut cause = cause();
-        if cause.name.is_none() {
-            cause.name = record.name_of(cause.signature).cloned();
+        if kind == ChangeKind::Opened {
+            record.course = begun;
         }
+        let cause = Some(named(cause(), record));
         Some(Change {
             at: moment.notice.at,
             number: moment.notice.number,
@@ -520,7 +586,8 @@ impl Book {
     }
 
     /// The record of a host and a vendor, which is made if there is room, or can be made room.
-    fn record(&mut self, key: (Address, VendorId)) -> Option<&mut Record> {
+    fn record(&mut self, key: (Address, VendorId), at: Timestamp) -> Option<&mut Record> {
+        let course = self.begun(at);
         if !self.records.contains_key(&key) {
             if self.records.len() >= self.limits.findings && !self.make_room(key.0) {
                 self.counts.findings_refused += 1;
@@ -529,7 +596,8 @@ impl Book {
             self.weak.push_back(key);
         }
         self.touched.insert((key.1, key.0));
-        Some(self.records.entry(key).or_default())
+        let made = || Record::begun(course);
+        Some(self.records.entry(key).or_insert_with(made))
     }
 
     /// Takes out the oldest record that may as well be of a host that does not exist: it was never
@@ -634,6 +702,14 @@ impl Book {
 fn classes(catalogue: &Catalogue) -> Vec<Class> {
     let signatures = (0..).map_while(|it| catalogue.signature(SignatureId(it)));
     signatures.map(Class::of).collect()
+}
+
+/// The cause with a name of its signature that the host used, where it has none of its own.
+fn named(mut cause: Cause, record: &Record) -> Cause {
+    if cause.name.is_none() {
+        cause.name = record.name_of(cause.signature).cloned();
+    }
+    cause
 }
 
 fn span(record: &Record, view: View) -> Option<(Timestamp, Timestamp)> {

@@ -63,6 +63,7 @@ mod tests {
     use phonehome_signatures::{Directives, VendorId};
 
     use super::*;
+    use crate::findings::State;
     use crate::host::Address;
     use crate::time::Timestamp;
 
@@ -81,6 +82,8 @@ mod tests {
             sent: 0,
             received: 0,
             names: Vec::new(),
+            state: State::Active,
+            state_since: Timestamp::MIN,
         }
     }
 

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use phonehome_signatures::SignatureId;
+use serde::{Deserialize, Serialize};
 
 use super::Verdict;
 use super::rhythm::Rhythm;
 use super::roles::View;
+use super::state::{Course, Seen};
 use super::verdict::{Manner, Signal, Signals, verdict};
-use super::weight::Class;
+use super::weight::{Class, Weight};
 use crate::detection::{Reach, Sighting};
 use crate::host::Address;
 use crate::names::{Name, Source};
@@ -40,19 +42,60 @@ pub(super) struct Record {
     asks: Vec<Ask>,
     /// The highest verdict that was told to others.
     pub(super) told: Verdict,
+    /// What it is by the time that has passed.
+    pub(super) course: Course,
+    /// Whether it was told that a waiver covers it.
+    pub(super) cover: Cover,
+}
+
+/// Whether a waiver lets a finding stand.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum Cover {
+    /// None does.
+    #[default]
+    Open,
+    /// One does.
+    Waived,
 }
 
 /// Counts and times of the sightings of one side.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub(super) struct Side {
     /// First and newest time.
     pub(super) span: Option<(Timestamp, Timestamp)>,
     /// Sightings by [`Reach`].
     pub(super) contacts: [u64; 5],
+    /// The newest contact that counts for the state.
+    pub(super) contact: Option<Seen>,
+}
+
+/// A sighting, or octets, as a record takes them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    pub(super) class: Class,
+    pub(super) manner: Manner,
+    /// The present, and in how many slots the host has been seen.
+    pub(super) seen: Seen,
+}
+
+/// What a sighting, or octets, made of a record.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Effect {
+    /// Whether the verdict may have changed.
+    pub(super) may_change: bool,
+    /// The side on which it is a contact, if it is one.
+    pub(super) contact: Option<Lane>,
+}
+
+/// One of the two sides of a record.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Lane {
+    Dns,
+    Direct,
 }
 
 /// What sightings say.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub(super) struct Track {
     pub(super) signals: Signals,
     pub(super) rhythm: Rhythm,
@@ -120,23 +163,26 @@ pub(super) struct Octets {
 }
 
 impl Record {
-    /// Takes a sighting. Returns whether the verdict may have changed.
+    pub(super) fn begun(course: Course) -> Self {
+        Self {
+            course,
+            ..Self::default()
+        }
+    }
+
+    /// Takes a sighting.
     ///
     /// What counts is the time at which the name was used: a question without an answer is told of
     /// seconds later.
-    pub(super) fn sighting(
-        &mut self,
-        sighting: &Sighting,
-        class: Class,
-        manner: Manner,
-        over: &mut Over,
-    ) -> bool {
+    pub(super) fn sighting(&mut self, sighting: &Sighting, mark: Mark, over: &mut Over) -> Effect {
+        let Mark { class, manner, .. } = mark;
         let before = (self.all_track.signals, self.direct_track.signals);
         let observation = &sighting.observation;
         let at = observation.at;
         let in_dns = is_dns(observation.source);
         let reach = sighting.reach;
         self.sources[observation.source as usize] += 1;
+        let is_contact = self.is_contact(mark);
         let side = if in_dns {
             &mut self.dns
         } else {
@@ -144,6 +190,9 @@ impl Record {
         };
         side.touch(at);
         side.contacts[reach as usize] += 1;
+        if is_contact {
+            side.contact = Some(mark.seen);
+        }
         self.tally(sighting.signature, over, |tally| {
             let count = match observation.source {
                 _ if manner == Manner::Elsewhere => &mut tally.elsewhere,
@@ -174,22 +223,31 @@ impl Record {
         {
             self.ask(at, name, observation.server().address);
         }
-        before != (self.all_track.signals, self.direct_track.signals)
+        let lane = if in_dns { Lane::Dns } else { Lane::Direct };
+        Effect {
+            may_change: before != (self.all_track.signals, self.direct_track.signals),
+            contact: is_contact.then_some(lane),
+        }
     }
 
-    /// Takes octets of a connection. Returns whether the verdict may have changed.
+    /// Takes octets of a connection.
     pub(super) fn octets(
         &mut self,
         at: Timestamp,
         signature: SignatureId,
-        class: Class,
+        mark: Mark,
         octets: Octets,
         over: &mut Over,
-    ) -> bool {
+    ) -> Effect {
+        let class = mark.class;
+        let is_contact = octets.sent + octets.received > 0 && self.is_contact(mark);
         let before = (self.all_track.signals, self.direct_track.signals);
         self.sent = self.sent.saturating_add(octets.sent);
         self.received = self.received.saturating_add(octets.received);
         self.direct.touch(at);
+        if is_contact {
+            self.direct.contact = Some(mark.seen);
+        }
         self.tally(signature, over, |tally| {
             tally.sent = tally.sent.saturating_add(octets.sent);
             tally.received = tally.received.saturating_add(octets.received);
@@ -200,7 +258,34 @@ impl Record {
                 track.contact(at, class);
             }
         }
-        before != (self.all_track.signals, self.direct_track.signals)
+        Effect {
+            may_change: before != (self.all_track.signals, self.direct_track.signals),
+            contact: is_contact.then_some(Lane::Direct),
+        }
+    }
+
+    /// The newest contact of a view that counts for the state.
+    pub(super) fn contact(&self, view: View) -> Option<Seen> {
+        match view {
+            View::All if self.dns.contact.map(|it| it.at) > self.direct.contact.map(|it| it.at) => {
+                self.dns.contact
+            }
+            View::All | View::Direct => self.direct.contact,
+            View::Nothing => None,
+        }
+    }
+
+    /// Whether it was told that the host has something of the vendor.
+    pub(super) fn is_open(&self) -> bool {
+        self.told >= Verdict::Contact
+    }
+
+    /// Whether it keeps the finding in touch: of one that is open, only what would have opened it.
+    fn is_contact(&self, mark: Mark) -> bool {
+        let weight = mark.class.weight;
+        !self.is_open()
+            || weight > Weight::Behind
+            || weight == Weight::Behind && mark.manner == Manner::Via
     }
 
     /// Whether the host exchanged something.
@@ -350,6 +435,14 @@ impl Side {
 }
 
 impl Track {
+    /// The same, of what another run kept.
+    pub(super) fn bounded(self) -> Self {
+        Self {
+            signals: self.signals,
+            rhythm: self.rhythm.bounded(),
+        }
+    }
+
     /// Takes the time of a contact, if its rhythm says something.
     fn contact(&mut self, at: Timestamp, class: Class) {
         if !class.weight.is_of_products() || !self.rhythm.contact(at) {

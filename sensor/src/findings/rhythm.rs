@@ -1,9 +1,12 @@
 //! The hours and days on which a host was in touch with a vendor.
 
+use serde::{Deserialize, Serialize};
+
 use crate::time::Timestamp;
 
 /// The days of contacts, and the hours of each, in UTC. Holds the latest [`MAX_DAYS`] days.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(transparent)]
 pub(super) struct Rhythm {
     /// Days since the epoch with one bit an hour, in ascending order.
     days: Vec<(i64, u32)>,
@@ -32,6 +35,15 @@ impl Rhythm {
                 true
             }
         }
+    }
+
+    /// The same in order and within its bound, of what another run kept.
+    pub(super) fn bounded(mut self) -> Self {
+        self.days.sort_unstable();
+        self.days.dedup_by_key(|it| it.0);
+        let over = self.days.len().saturating_sub(MAX_DAYS);
+        self.days.drain(..over);
+        self
     }
 
     /// On how many days there were contacts, at most [`MAX_DAYS`].

@@ -4,6 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 
+use super::saved::SavedHost;
+use super::state::Seen;
+use super::watch::Watch;
 use crate::host::Address;
 
 /// Home hosts that were seen, and the roles of those that have one.
@@ -17,9 +20,9 @@ use crate::host::Address;
 #[derive(Debug)]
 pub(super) struct Hosts {
     /// Hosts that sent and received.
-    proven: HashSet<Address, RandomState>,
+    proven: HashMap<Address, Seen, RandomState>,
     /// Other hosts that seem to have sent something.
-    heard: HashSet<Address, RandomState>,
+    heard: HashMap<Address, Seen, RandomState>,
     roles: HashMap<Address, Roles, RandomState>,
     /// Hosts that were asked in DNS. They may be resolvers whose answers were not seen yet.
     asked: HashSet<Address, RandomState>,
@@ -48,8 +51,8 @@ pub(super) enum View {
 impl Hosts {
     pub(super) fn new(capacity: usize) -> Self {
         Self {
-            proven: HashSet::default(),
-            heard: HashSet::default(),
+            proven: HashMap::default(),
+            heard: HashMap::default(),
             roles: HashMap::default(),
             asked: HashSet::default(),
             capacity,
@@ -58,24 +61,43 @@ impl Hosts {
     }
 
     /// Takes note that a host seems to have sent something.
-    pub(super) fn heard(&mut self, host: Address) {
-        if !self.proven.contains(&host) {
-            Self::admit(&mut self.heard, host, self.capacity, &mut self.refused);
+    pub(super) fn heard(&mut self, host: Address, watch: &Watch) {
+        if let Some(seen) = self.proven.get_mut(&host) {
+            seen.again(watch);
+        } else if let Some(seen) = self.heard.get_mut(&host) {
+            seen.again(watch);
+        } else if self.heard.len() < self.capacity {
+            self.heard.insert(host, Seen::first(watch));
+        } else {
+            self.refused += 1;
         }
     }
 
     /// Takes note that a host took part in an exchange.
-    pub(super) fn proven(&mut self, host: Address) {
-        if self.proven.contains(&host) {
+    pub(super) fn proven(&mut self, host: Address, watch: &Watch) {
+        if let Some(seen) = self.proven.get_mut(&host) {
+            seen.again(watch);
             return;
         }
-        self.heard.remove(&host);
-        Self::admit(&mut self.proven, host, self.capacity, &mut self.refused);
+        let mut seen = self.heard.remove(&host).unwrap_or(Seen::first(watch));
+        if self.proven.len() < self.capacity {
+            seen.again(watch);
+            self.proven.insert(host, seen);
+        } else {
+            self.refused += 1;
+        }
     }
 
     /// Takes note that a host was asked in DNS.
     pub(super) fn asked(&mut self, host: Address) {
-        Self::admit(&mut self.asked, host, self.capacity, &mut self.refused);
+        if self.asked.contains(&host) {
+            return;
+        }
+        if self.asked.len() < self.capacity {
+            self.asked.insert(host);
+        } else {
+            self.refused += 1;
+        }
     }
 
     pub(super) fn resolver(&mut self, host: Address) {
@@ -109,7 +131,46 @@ impl Hosts {
 
     /// Whether a host is known to have taken part in an exchange.
     pub(super) fn is_proven(&self, host: Address) -> bool {
-        self.proven.contains(&host)
+        self.proven.contains_key(&host)
+    }
+
+    /// When a host was last seen; nothing if it is not known.
+    pub(super) fn seen(&self, host: Address) -> Seen {
+        let seen = self.proven.get(&host).or_else(|| self.heard.get(&host));
+        seen.copied().unwrap_or_default()
+    }
+
+    /// Whether a host is known as a resolver, and whether as a proxy.
+    pub(super) fn roles_of(&self, host: Address) -> (bool, bool) {
+        let roles = self.roles.get(&host).copied().unwrap_or_default();
+        (roles.resolver, roles.proxy)
+    }
+
+    /// Whether a host was asked in DNS.
+    pub(super) fn was_asked(&self, host: Address) -> bool {
+        self.asked.contains(&host)
+    }
+
+    /// Takes what was known of a host in an earlier run.
+    pub(super) fn restore(&mut self, saved: &SavedHost) {
+        let host = saved.host;
+        let seen = if saved.is_proven {
+            &mut self.proven
+        } else {
+            &mut self.heard
+        };
+        if saved.slots > 0 && seen.len() < self.capacity {
+            seen.insert(host, saved.seen());
+        }
+        if saved.was_asked {
+            self.asked(host);
+        }
+        if saved.is_resolver {
+            self.resolver(host);
+        }
+        if saved.is_proxy {
+            self.proxy(host);
+        }
     }
 
     /// How many hosts were seen alive.
@@ -135,27 +196,31 @@ impl Hosts {
         }
         Some(self.roles.entry(host).or_default())
     }
+}
 
-    fn admit(
-        set: &mut HashSet<Address, RandomState>,
-        host: Address,
-        capacity: usize,
-        refused: &mut u64,
-    ) {
-        if set.contains(&host) {
-            return;
+impl Seen {
+    fn first(watch: &Watch) -> Self {
+        Self {
+            at: watch.now(),
+            slots: 1,
         }
-        if set.len() >= capacity {
-            *refused += 1;
-            return;
+    }
+
+    /// It was seen again: in a slot of its own, if that has begun since.
+    fn again(&mut self, watch: &Watch) {
+        if self.at < watch.slot_began() {
+            self.slots = self.slots.saturating_add(1);
         }
-        set.insert(host);
+        self.at = watch.now();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::time::Timestamp;
 
     const HOST: Address = Address::from_v4([10, 0, 0, 1]);
     const OTHER: Address = Address::from_v4([10, 0, 0, 2]);
@@ -185,7 +250,7 @@ mod tests {
     fn each_memory_is_bounded_and_counts_whom_it_refused() {
         let mut hosts = Hosts::new(1);
         for host in [HOST, HOST, OTHER] {
-            hosts.proven(host);
+            hosts.proven(host, &watch());
             hosts.asked(host);
             hosts.resolver(host);
         }
@@ -199,14 +264,40 @@ mod tests {
     fn hosts_that_were_only_heard_of_leave_room_for_those_that_are_there() {
         let mut hosts = Hosts::new(2);
         for number in 0..10 {
-            hosts.heard(Address::from_v4([10, 0, 1, number]));
+            hosts.heard(Address::from_v4([10, 0, 1, number]), &watch());
         }
         assert_eq!((hosts.alive(), hosts.refused()), (2, 8));
         for host in [HOST, OTHER] {
-            hosts.proven(host);
-            hosts.heard(host);
+            hosts.proven(host, &watch());
+            hosts.heard(host, &watch());
         }
         assert_eq!((hosts.alive(), hosts.refused()), (4, 8));
         assert!(hosts.is_proven(HOST) && !hosts.is_proven(Address::from_v4([10, 0, 1, 0])));
+    }
+
+    #[test]
+    fn a_host_is_seen_in_each_slot_once() {
+        let mut hosts = Hosts::new(8);
+        let mut watch = watch();
+        for (hours, slots) in [(0, 1), (1, 1), (23, 1), (24, 2), (30, 2), (49, 3), (200, 4)] {
+            let at = Timestamp::default().after(Duration::from_secs(3600) * hours);
+            watch.sign(at);
+            hosts.heard(HOST, &watch);
+            hosts.proven(HOST, &watch);
+            let seen = hosts.seen(HOST);
+            assert_eq!(
+                (seen.at, seen.slots),
+                (watch.now(), slots),
+                "after {hours} h"
+            );
+        }
+        assert_eq!(hosts.seen(OTHER), Seen::default());
+    }
+
+    fn watch() -> Watch {
+        let day = Duration::from_secs(86_400);
+        let mut watch = Watch::new(Duration::ZERO, day, day * 30);
+        watch.sign(Timestamp::default());
+        watch
     }
 }

@@ -6,6 +6,7 @@
 //! [`crate::findings`].
 
 use phonehome_signatures::Category;
+use serde::{Deserialize, Serialize};
 
 use super::Verdict;
 use super::weight::{Class, Family, Weight};
@@ -42,7 +43,9 @@ pub(super) enum Signal {
 }
 
 /// All that was ever seen of a host and a vendor, as far as the verdict needs it.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+///
+/// Their bits are kept in stores: see the test that holds them.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub(super) struct Signals {
     seen: u32,
     /// Families of [`Weight::Product`] sightings, and of the other weights in the same way.
@@ -424,6 +427,32 @@ mod tests {
             assert_eq!(family as usize, index);
         }
     }
+
+    #[test]
+    fn the_bits_that_stores_hold_stay_what_they_are() {
+        let bits: Vec<u32> = [
+            Signal::Web,
+            Signal::Embed,
+            Signal::Mixed,
+            Signal::Product,
+            Signal::Exchanged,
+            Signal::Steady,
+        ]
+        .map(|it| it as u32)
+        .into();
+        assert_eq!(bits, [0, 1, 2, 12, 15, 18]);
+        let families: Vec<String> = Family::ALL.iter().map(|it| format!("{it:?}")).collect();
+        assert_eq!(families.join(" "), FAMILIES);
+        let first: Vec<&str> = Category::ALL.iter().map(|it| it.as_str()).collect();
+        assert_eq!(first.join(" "), CATEGORIES);
+    }
+
+    /// In the order of their bits. A new one comes last; anything else needs a new schema.
+    const FAMILIES: &str = "Update Telemetry Licensing Connectivity Management Push Config DeviceCloud P2p \
+        Api Security Vpn Resolver Discovery";
+    const CATEGORIES: &str = "update telemetry reputation licensing management connectivity pki crash message \
+        script push config device-cloud p2p ddns resolver api content ads service-use \
+        security anti-fraud vpn oem download account web server-api discovery infra";
 
     proptest! {
         #[test]

@@ -159,12 +159,7 @@ fn rows(snapshot: &Snapshot) -> Vec<Row<'_>> {
 }
 
 fn counted(tally: &Tally) -> Map<u64> {
-    let count = |state| match state {
-        "open" => tally.open,
-        "waived" => tally.waived,
-        _ => 0,
-    };
-    Map(DIRECTIVE_STATES.map(|it| (it, count(it))).into())
+    Map(DIRECTIVE_STATES.map(|it| (it, tally.count(it))).into())
 }
 
 fn not_counted(tally: &Tally) -> Map<u64> {

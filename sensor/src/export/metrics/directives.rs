@@ -36,14 +36,7 @@ pub(super) fn directives(page: &mut Page, snapshot: &Snapshot) {
         ["directive", "state"],
         directives().flat_map(|it| {
             let tally = snapshot.tally(it);
-            DIRECTIVE_STATES.map(|state| {
-                let count = match state {
-                    "open" => tally.open,
-                    "waived" => tally.waived,
-                    _ => 0,
-                };
-                ([it.id.as_str(), state], count)
-            })
+            DIRECTIVE_STATES.map(|state| ([it.id.as_str(), state], tally.count(state)))
         }),
     );
     page.gauge(

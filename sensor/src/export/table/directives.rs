@@ -66,6 +66,12 @@ fn sentence(directive: &Directive, tally: &Tally, today: Day) -> String {
     if tally.waived > 0 {
         let _ = write!(line, ", {} more waived", human_count(tally.waived));
     }
+    if tally.removed > 0 {
+        let _ = write!(line, ", {} removed", human_count(tally.removed));
+    }
+    if tally.absent > 0 {
+        let _ = write!(line, ", {} absent", human_count(tally.absent));
+    }
     let kinds = tally.other_kinds.iter();
     let mut left: Vec<String> = kinds
         .map(|(kind, count)| format!("{} {}", human_count(*count), words(*kind)))
@@ -121,6 +127,8 @@ mod tests {
         let directives = Directives::builtin().unwrap();
         let tally = Tally {
             open,
+            removed: 0,
+            absent: 0,
             waived: 1,
             other_kinds: [(Countable::Embedded, 1)].into(),
             excluded: 0,

@@ -1,0 +1,219 @@
+//! Giving records away to be kept, and taking them back.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+
+use super::{Address, Book, Record, SignatureId, VendorId, View, Watch, contacts, span};
+use crate::findings::record::{Cover, MAX_NAMES, MAX_SIGNATURES, Tally, Used};
+use crate::findings::saved::{
+    Kept, Page, Restored, SavedFinding, SavedHost, SavedName, SavedTally, SavedWatch,
+};
+use crate::findings::state::Course;
+use crate::names::Name;
+
+impl Book {
+    /// The record of a host and a vendor as it is to be kept; `None` if there is none, or no pack has
+    /// the vendor.
+    #[must_use]
+    pub fn saved(&self, host: Address, vendor: VendorId) -> Option<SavedFinding> {
+        let record = self.records.get(&(host, vendor))?;
+        let view = self.hosts.view(host);
+        let (first_seen, last_seen) = span(record, View::All)?;
+        let verdict = record.verdict(view);
+        Some(SavedFinding {
+            host,
+            vendor: self.catalogue.vendor(vendor)?.id.clone(),
+            verdict,
+            state: record.course.state,
+            state_since: record.course.since,
+            first_seen,
+            last_seen,
+            products: self.products(record, view, verdict),
+            sightings: contacts(record, view).iter().sum(),
+            sent: record.sent,
+            received: record.received,
+            page: self.page(record),
+        })
+    }
+
+    /// What is kept of a host.
+    #[must_use]
+    pub fn saved_host(&self, host: Address) -> SavedHost {
+        let seen = self.hosts.seen(host);
+        let (is_resolver, is_proxy) = self.hosts.roles_of(host);
+        SavedHost {
+            host,
+            is_proven: self.hosts.is_proven(host),
+            is_resolver,
+            is_proxy,
+            was_asked: self.hosts.was_asked(host),
+            seen_secs: seen.at.as_secs(),
+            slots: seen.slots,
+        }
+    }
+
+    /// How much time was watched.
+    #[must_use]
+    pub fn saved_watch(&self) -> SavedWatch {
+        SavedWatch {
+            watched: self.watch.watched(),
+            slot: self.spans.slot(),
+        }
+    }
+
+    /// The hosts and vendors of all records.
+    pub fn keys(&self) -> impl Iterator<Item = (Address, VendorId)> {
+        self.records.keys().copied()
+    }
+
+    /// Goes on with what was kept; to be called before the first notice.
+    pub fn restore(&mut self, kept: Kept) -> Restored {
+        let mut restored = Restored::default();
+        let slot = self.spans.slot();
+        self.watch = Watch::new(kept.watch.watched, slot, self.spans.blind_after);
+        for host in &kept.hosts {
+            self.hosts.restore(host);
+        }
+        let catalogue = Arc::clone(&self.catalogue);
+        let numbers = (0..).map(SignatureId);
+        let ids: Ids<'_> = numbers
+            .map_while(|it| Some((it, catalogue.signature(it)?)))
+            .map(|(number, it)| ((it.vendor, it.id.as_str()), number))
+            .collect();
+        let is_same_slot = kept.watch.slot == slot;
+        for saved in kept.findings {
+            let Some((vendor, _)) = self.catalogue.vendor_by_id(&saved.vendor) else {
+                restored.gone_vendors.insert(saved.vendor);
+                continue;
+            };
+            let key = (saved.host, vendor);
+            if self.records.len() >= self.limits.findings || self.records.contains_key(&key) {
+                restored.refused += 1;
+                continue;
+            }
+            let mut record = record_of(saved, vendor, &ids, &mut restored);
+            if !is_same_slot {
+                // Slots of another length do not add up: the host has yet to be there.
+                let slots = self.hosts.seen(key.0).slots;
+                let sides = [&mut record.dns, &mut record.direct];
+                for contact in sides.into_iter().filter_map(|it| it.contact.as_mut()) {
+                    contact.slots = slots;
+                }
+            }
+            self.records.insert(key, record);
+            self.weak.push_back(key);
+            self.touched.insert((key.1, key.0));
+            restored.findings += 1;
+        }
+        restored
+    }
+
+    fn page(&self, record: &Record) -> Page {
+        let id = |it: SignatureId| Some(self.catalogue.signature(it)?.id.clone());
+        let tally = |it: &Tally| {
+            Some(SavedTally {
+                signature: id(it.signature)?,
+                asked: it.asked,
+                answered: it.answered,
+                refused: it.refused,
+                reached: it.reached,
+                elsewhere: it.elsewhere,
+                sent: it.sent,
+                received: it.received,
+            })
+        };
+        let name = |it: &Used| {
+            Some(SavedName {
+                name: it.name.as_str().to_owned(),
+                signature: id(it.signature)?,
+                dns: it.dns,
+                direct: it.direct,
+            })
+        };
+        Page {
+            told: record.told,
+            waived: record.cover == Cover::Waived,
+            since: record.course.since_watched,
+            dns: record.dns,
+            direct: record.direct,
+            all_track: record.all_track.clone(),
+            direct_track: record.direct_track.clone(),
+            sources: record.sources,
+            tallies: record.tallies.iter().filter_map(tally).collect(),
+            names: record.names.iter().filter_map(name).collect(),
+        }
+    }
+}
+
+/// Numbers of signatures by vendor and id.
+type Ids<'c> = HashMap<(VendorId, &'c str), SignatureId, RandomState>;
+
+fn record_of(
+    saved: SavedFinding,
+    vendor: VendorId,
+    ids: &Ids<'_>,
+    restored: &mut Restored,
+) -> Record {
+    let mut id = |text: &str| {
+        let found = ids.get(&(vendor, text)).copied();
+        if found.is_none() {
+            let gone = format!("{}/{text}", saved.vendor);
+            restored.gone_signatures.insert(gone);
+        }
+        found
+    };
+    let Page {
+        told,
+        waived,
+        since,
+        dns,
+        direct,
+        all_track,
+        direct_track,
+        sources,
+        mut tallies,
+        mut names,
+    } = saved.page;
+    tallies.truncate(MAX_SIGNATURES);
+    names.truncate(MAX_NAMES);
+    let mut record = Record::begun(Course {
+        state: saved.state,
+        since: saved.state_since,
+        since_watched: since,
+    });
+    record.told = told;
+    record.cover = if waived { Cover::Waived } else { Cover::Open };
+    record.dns = dns;
+    record.direct = direct;
+    record.all_track = all_track.bounded();
+    record.direct_track = direct_track.bounded();
+    record.sources = sources;
+    record.sent = saved.sent;
+    record.received = saved.received;
+    for it in tallies {
+        record
+            .tallies
+            .extend(id(&it.signature).map(|signature| Tally {
+                signature,
+                asked: it.asked,
+                answered: it.answered,
+                refused: it.refused,
+                reached: it.reached,
+                elsewhere: it.elsewhere,
+                sent: it.sent,
+                received: it.received,
+            }));
+    }
+    for it in names {
+        let used = id(&it.signature).zip(Name::from_normalised(&it.name));
+        record.names.extend(used.map(|(signature, name)| Used {
+            name,
+            signature,
+            dns: it.dns,
+            direct: it.direct,
+        }));
+    }
+    record
+}
