@@ -29,8 +29,9 @@ demo: build ## Run the main job on bundled real traffic
 test: setup-test lint ## Run all tests
 	$(CARGO) test --locked --workspace
 	@sh sensor/packaging/test-deb.sh target/debug/phonehome
-	@sh sensor/packaging/test-stack.sh target/debug/phonehome
-	@sh sensor/packaging/test-image.sh target/debug/phonehome
+	@sh sensor/packaging/test-stack.sh target/debug/phonehome & stack=$$!; \
+		sh sensor/packaging/test-image.sh target/debug/phonehome; image=$$?; \
+		wait $$stack && exit $$image
 
 lint: setup-test
 	$(CARGO) fmt --all --check

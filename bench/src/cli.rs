@@ -15,6 +15,7 @@ use crate::floods;
 use crate::generate::floods::Flood;
 use crate::generate::{self, Kind, Spec};
 use crate::measure;
+use crate::pages;
 use crate::peers::{self, Peer};
 use crate::report;
 
@@ -41,6 +42,8 @@ enum Command {
     Generate(GenerateArguments),
     /// Measure memory, speed and what is still found under floods
     Floods(FloodArguments),
+    /// Measure size and time of the pages of a large site
+    Pages(PageArguments),
     /// Compare the names that `phonehome names` reads with those that were generated
     Check(CheckArguments),
     /// Find the highest rate at which each program loses no frame on a wire (needs root)
@@ -133,6 +136,22 @@ struct FloodArguments {
 }
 
 #[derive(Debug, Args)]
+struct PageArguments {
+    /// Hosts of the site
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    hosts: u32,
+    /// How many of them have a finding
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(0..=50_000))]
+    flagged: u32,
+    /// Requests for each page
+    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=99))]
+    runs: u32,
+    /// Record the result in bench/runs/DATE-MACHINE/
+    #[arg(long)]
+    record: bool,
+}
+
+#[derive(Debug, Args)]
 struct MeasureArguments {
     #[arg(long, default_value_t = 120)]
     timeout: u64,
@@ -150,6 +169,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Error> {
         None => run_compare(&arguments.compare),
         Some(Command::Generate(arguments)) => run_generate(arguments),
         Some(Command::Floods(arguments)) => run_floods(&arguments),
+        Some(Command::Pages(arguments)) => run_pages(&arguments),
         Some(Command::Check(arguments)) => run_check(arguments),
         Some(Command::Live(arguments)) => wire::run_live(arguments),
         Some(Command::Events(arguments)) => wire::run_events(arguments),
@@ -215,6 +235,27 @@ fn run_floods(arguments: &FloodArguments) -> Result<ExitCode, Error> {
             ("md", floods::markdown(&result)),
         ];
         let folder = report::record_as(&result.machine, "floods", &texts)?;
+        print(&format!("recorded in {}\n", folder.display()))?;
+    }
+    Ok(ExitCode::from(u8::from(
+        result.rows.iter().any(|it| it.complaint.is_some()),
+    )))
+}
+
+fn run_pages(arguments: &PageArguments) -> Result<ExitCode, Error> {
+    let plan = pages::Plan {
+        hosts: arguments.hosts,
+        flagged: arguments.flagged,
+        runs: arguments.runs,
+    };
+    let result = pages::run(&plan, &peers::sensor()?)?;
+    print(&pages::markdown(&result))?;
+    if arguments.record {
+        let texts = [
+            ("json", report::json(&result)?),
+            ("md", pages::markdown(&result)),
+        ];
+        let folder = report::record_as(&result.machine, "pages", &texts)?;
         print(&format!("recorded in {}\n", folder.display()))?;
     }
     Ok(ExitCode::from(u8::from(

@@ -1,7 +1,7 @@
 //! Events: how many a second an output takes while no frame is lost.
 //!
 //! The sensor listens on a wire of its own and tells of every sighting. Hosts ask a resolver for a
-//! flagged name, and it answers: two frames, one sighting. In the last row a second output has a
+//! flagged name, and it answers: two frames, and at least one event. In the last row a second output has a
 //! receiver that never reads; its events have to be dropped and counted, and nothing else may change.
 
 use std::fmt::Write;
@@ -29,7 +29,7 @@ use crate::report::{grouped, put_table};
 /// What to run.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
-    /// Sightings a second, for each row.
+    /// Exchanges a second, for each row.
     pub(crate) rates: Vec<u64>,
     /// How long each is sent.
     pub(crate) time: Duration,
@@ -51,7 +51,7 @@ pub(crate) struct Outcome {
 pub(crate) struct Row {
     /// The outputs, beside which a receiver that never reads is named.
     pub(crate) outputs: &'static str,
-    /// Sightings a second that were asked for.
+    /// Exchanges a second that were asked for.
     pub(crate) target: u64,
     /// Seconds that it lasted.
     pub(crate) seconds: f64,
@@ -132,7 +132,7 @@ pub(crate) fn run(plan: &Plan, program: &Path) -> Result<Outcome, Error> {
     let machine = Machine::of_now();
     let folder = capture::target_folder()?.join("bench/events");
     let load = Load {
-        captures: [exchanges()].into(),
+        captures: (0..ROUNDS).map(exchanges).collect(),
         blocks: HOST_BLOCKS,
     };
     let mut rows = Vec::new();
@@ -180,7 +180,7 @@ fn row(
     let before = sensor.process.usage().map_err(Error::Resources)?;
     let sender = Sender::start(&wire, load.clone())?;
     let started = Instant::now();
-    sender.set_rate(Rate::PerSecond(target * FRAMES_A_SIGHTING));
+    sender.set_rate(Rate::PerSecond(target * FRAMES_AN_EXCHANGE));
     interrupt::pause(plan.time)?;
     sender.set_rate(Rate::Paused);
     let seconds = started.elapsed().as_secs_f64();
@@ -250,19 +250,21 @@ fn lines(folder: &Path) -> Result<u64, Error> {
     Ok(lines)
 }
 
-/// Questions for a flagged name and their answers, each from a host of its own.
-fn exchanges() -> Frames {
+/// Questions for a flagged name and their answers, each from a host of its own; those of another
+/// round have other ports and ids.
+fn exchanges(round: u16) -> Frames {
     let mut frames = Frames::default();
     let mut frame = Vec::new();
     for number in 0..HOSTS {
         let [high, low] = number.to_be_bytes();
+        let port = 10_000 + round * 1_000 + number % 1_000;
         let path = FramePath {
-            client: SocketAddr::new(Ipv4Addr::new(10, 20, high, low).into(), 20_000 + number),
+            client: SocketAddr::new(Ipv4Addr::new(10, 20, high, low).into(), port),
             server: SocketAddr::new(Ipv4Addr::new(10, 0, 0, 53).into(), 53),
             vlan: None,
         };
         let question = Question {
-            id: number,
+            id: number.wrapping_add(round << 13),
             name: NAME,
             kind: TYPE_A,
             edns: false,
@@ -314,7 +316,7 @@ pub(crate) fn markdown(outcome: &Outcome) -> String {
 
 const HEADINGS: [&str; 10] = [
     "outputs",
-    "asked for /s",
+    "exchanges asked for /s",
     "events /s",
     "frames sent",
     "frames lost",
@@ -328,16 +330,19 @@ const HEADINGS: [&str; 10] = [
 /// A name that a built-in signature claims.
 const NAME: &str = "ds.kaspersky.com";
 
-/// Frames that make a sighting: a question and its answer.
-const FRAMES_A_SIGHTING: u64 = 2;
+/// Frames of an exchange: a question and its answer.
+const FRAMES_AN_EXCHANGE: u64 = 2;
 
 /// Hosts of a block, each with an exchange of its own.
 const HOSTS: u16 = 8_192;
 
+/// Rounds of exchanges, so that none is like another for some seconds.
+const ROUNDS: u16 = 12;
+
 /// Blocks of hosts: all of them together are fewer than the findings that the sensor keeps.
 const HOST_BLOCKS: u8 = 4;
 
-/// Share of the rate that has to come about.
+/// Events for each exchange that have to come about, at least.
 const REACHED: f64 = 0.97;
 
 /// How long events may wait for the file after the last frame.

@@ -28,6 +28,7 @@ mod quic;
 mod rng;
 mod savefile;
 mod scripts;
+pub(crate) mod site;
 mod tcp;
 mod tls;
 pub(crate) mod truth;

@@ -10,6 +10,7 @@
 //! - [`compare`] runs the programs in turn and reduces the runs to medians.
 //! - [`report`] prints and records the result, with the [`machine`] it was measured on.
 //! - [`floods`] measures what floods cost, and what they hide.
+//! - [`pages`] measures the pages of a large site.
 //! - [`check`] compares the names that phonehome reads with those that were generated.
 //! - [`live`] sends frames over a wire of its own and finds the rate at which none is lost.
 //! - [`events`] measures on such a wire how many events an output takes.
@@ -33,6 +34,7 @@ mod interrupt;
 mod live;
 mod machine;
 mod measure;
+mod pages;
 mod peers;
 mod report;
 mod soak;

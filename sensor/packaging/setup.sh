@@ -10,9 +10,9 @@ if [ "$mode" = deb ] || [ "$mode" = test ]; then
 fi
 if [ "$mode" = test ]; then
     packages="$packages bind9-dnsutils chromium curl ethtool iproute2 lintian logrotate \
-        ngtcp2-client ngtcp2-server openssl prometheus python3 rsyslog rsyslog-gnutls socat strace \
+        ngtcp2-client ngtcp2-server openssl poppler-utils prometheus python3 rsyslog rsyslog-gnutls socat strace \
         systemd tcpdump tcpreplay"
-    packages="$packages buildah jq libcap2-bin mmdebstrap prometheus-alertmanager python3-venv"
+    packages="$packages buildah docker-compose jq libcap2-bin mmdebstrap prometheus-alertmanager python3-venv"
 fi
 
 install_packages() {
@@ -31,23 +31,20 @@ install_packages() {
     $sudo apt-get install -y -qq --no-install-recommends $1 >/dev/null
 }
 
-# What Debian has not: Grafana's own model of dashboards and the schema of compose files, both from PyPI.
-# And what no test may take from a registry of images: a base for the sensor's image.
+# What Debian has not: Grafana's own model of dashboards, from PyPI. And what may not be had where there
+# is no registry of images: a base for the sensor's image.
 install_tools() {
     tools=$(cd "$(dirname "$0")/../.." && pwd)/target/tools
-    wanted='grafana-foundation-sdk==1769699379!11.6.0 jsonschema==4.26.0'
-    compose='docker-compose==1.29.2'
+    wanted='grafana-foundation-sdk==1769699379!11.6.0'
     mkdir -p "$tools"
-    if [ "$(cat "$tools/wanted" 2>/dev/null)" != "$wanted $compose" ]; then
-        echo "setup: installing $wanted $compose in target/tools"
-        # shellcheck disable=SC2086 # a list of words is what is meant
+    if [ "$(cat "$tools/wanted" 2>/dev/null)" != "$wanted" ]; then
+        echo "setup: installing $wanted in target/tools"
         if ! { python3 -m venv --clear "$tools/python" &&
-            "$tools/python/bin/pip" install -q --no-input $wanted &&
-            "$tools/python/bin/pip" install -q --no-input --no-deps "$compose"; }; then
-            echo "setup: $wanted $compose cannot be had; tests of dashboards need them" >&2
+            "$tools/python/bin/pip" install -q --no-input "$wanted"; }; then
+            echo "setup: $wanted cannot be had; the tests of dashboards need it" >&2
             exit 1
         fi
-        echo "$wanted $compose" >"$tools/wanted"
+        echo "$wanted" >"$tools/wanted"
     fi
     if [ ! -s "$tools/debian-12.tar" ] && [ "$(id -u)" -eq 0 ]; then
         echo "setup: making the base of an image in target/tools"

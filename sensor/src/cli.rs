@@ -23,6 +23,7 @@ mod generate;
 mod names;
 mod outputs;
 mod read;
+mod report;
 mod rights;
 mod run;
 mod signatures;
@@ -43,6 +44,8 @@ enum Command {
     Run(run::Options),
     /// Prints every name in capture files, one JSON line an observation, in order of time.
     Names(names::Options),
+    /// Writes the report that a directive asks for: products, hosts, how removal goes.
+    Report(report::Options),
     /// Lists the loaded signature packs, or checks packs of your own.
     Signatures(signatures::Options),
     /// Lists the directives that can be put in force, or checks directives of your own.
@@ -113,6 +116,7 @@ pub fn main() -> ExitCode {
         Command::Read(options) => read::main(&options),
         Command::Run(options) => run::main(&options),
         Command::Names(options) => names::main(&options),
+        Command::Report(options) => report::main(&options),
         Command::Signatures(options) => signatures::main(&options),
         Command::Directives(options) => directives::main(&options),
         Command::Config(options) => config::main(&options),

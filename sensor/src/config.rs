@@ -157,6 +157,9 @@ keys! {
     /// DNS answers remembered, for each client and in all; beyond, the oldest is forgotten.
     resolutions: usize = Limits::default().resolutions
         => "limits.resolutions", "N", AtStart, 1_000..=4_000_000;
+    /// Findings with a row on the page of hosts' metrics; beyond, those seen longest ago have none.
+    host_rows: usize = 5_000
+        => "limits.host-rows", "N", AtStart, 0..=1_000_000;
     /// Folder in which findings and their history are kept; without one they end with the sensor.
     state_folder: Option<PathBuf> = None
         => "state.folder", "DIR", AtStart, ANY;

@@ -33,6 +33,7 @@ pub mod metrics;
 pub mod output;
 pub mod progress;
 pub mod protection;
+pub mod report;
 pub mod table;
 pub mod web_config;
 

@@ -5,10 +5,11 @@ use std::fs;
 mod sensor;
 
 /// Each command with help, and the name of its file.
-const COMMANDS: [(&[&str], &str); 13] = [
+const COMMANDS: [(&[&str], &str); 14] = [
     (&[], "phonehome"),
     (&["read"], "read"),
     (&["run"], "run"),
+    (&["report"], "report"),
     (&["names"], "names"),
     (&["signatures"], "signatures"),
     (&["signatures", "list"], "signatures-list"),

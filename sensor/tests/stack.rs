@@ -9,10 +9,11 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
+use sensor::{Outcome, PATIENCE, end_of};
 use serde_json::{Value, json};
-
-use sensor::{PATIENCE, end_of};
+use tempfile::TempDir;
 
 mod sensor;
 
@@ -28,22 +29,40 @@ fn compose() -> Value {
     serde_saphyr::from_str(&text("compose.yaml")).unwrap()
 }
 
-/// What is wrong with a compose file by the schema of the specification.
-fn faults(compose: &Value) -> String {
-    let mut command = sensor::python();
-    command.arg(sensor::tests().join("stack/schema.py"));
-    let outcome = end_of(command, compose.to_string().into_bytes(), PATIENCE);
-    let outcome = outcome.expect("the script to end").ended_with(0);
-    outcome.text().to_owned()
+/// Has Debian's docker-compose read a compose file, which stands where its paths lead somewhere.
+fn read_by_compose(text: &str, interface: Option<&str>) -> Outcome {
+    let top = TempDir::new().unwrap();
+    let stack = top.path().join("dashboards/stack");
+    fs::create_dir_all(&stack).unwrap();
+    fs::create_dir_all(top.path().join("target/debian")).unwrap();
+    fs::write(stack.join("compose.yaml"), text).unwrap();
+    let mut command = Command::new("docker-compose");
+    command
+        .args(["-f", "compose.yaml", "config"])
+        .env_remove("PHONEHOME_INTERFACE")
+        .current_dir(&stack);
+    if let Some(interface) = interface {
+        command.env("PHONEHOME_INTERFACE", interface);
+    }
+    end_of(command, Vec::new(), PATIENCE).expect("docker-compose to end")
 }
 
 #[test]
-fn the_compose_file_keeps_to_the_specification() {
-    let mut compose = compose();
-    assert_eq!(faults(&compose), "");
-    // It tells.
-    compose["services"]["sensor"]["cap_dorp"] = json!(["ALL"]);
-    assert!(faults(&compose).contains("cap_dorp"));
+fn docker_compose_reads_the_file_and_wants_to_know_the_interface() {
+    let outcome = read_by_compose(&text("compose.yaml"), Some("mirror7")).ended_with(0);
+    let read: Value = serde_saphyr::from_str(outcome.text()).unwrap();
+    let command = read["services"]["sensor"]["command"].as_array().unwrap();
+    assert_eq!(command.last(), Some(&json!("mirror7")));
+    let outcome = read_by_compose(&text("compose.yaml"), None).ended_with(1);
+    assert!(
+        outcome.stderr.contains("interface of the mirror port"),
+        "{}",
+        outcome.stderr
+    );
+    // It tells what it does not know.
+    let wrong = text("compose.yaml").replace("cap_drop", "cap_dorp");
+    let outcome = read_by_compose(&wrong, Some("mirror7")).ended_with(1);
+    assert!(outcome.stderr.contains("cap_dorp"), "{}", outcome.stderr);
 }
 
 #[test]

@@ -73,6 +73,8 @@ pub const MAX_CHOSEN: usize = 8;
 pub const MAX_VENDORS: usize = 32;
 /// Most milestones of a directive.
 pub const MAX_MILESTONES: usize = 32;
+/// Most elements of the reports that a directive asks for.
+pub const MAX_ELEMENTS: usize = 64;
 
 words! {
     /// A step on the way to be rid of a vendor.
@@ -124,6 +126,28 @@ impl Countable {
 }
 
 words! {
+    /// What can fill in an element of a report.
+    Filler {
+        /// Only the people of the organisation.
+        Operator = "operator",
+        /// The sensor: which products were found.
+        Products = "products",
+        /// The sensor: how many endpoints have each.
+        Endpoints = "endpoints",
+        /// The sensor: how it looked, and what it could not see.
+        Methods = "methods",
+        /// The sensor in part: which networks are affected; people know whose they are.
+        Networks = "networks",
+        /// The sensor in part: how removal goes; people know the plan.
+        Timeline = "timeline",
+        /// The sensor in part: what the products were used for, by their traffic.
+        Uses = "uses",
+        /// The sensor in part: what makes removal hard to do or to see.
+        Challenges = "challenges",
+    }
+}
+
+words! {
     /// How well a fact about a directive is founded.
     Authority {
         /// The text itself was read, or an official site quotes it.
@@ -158,6 +182,9 @@ pub struct Directive {
     pub profile: Profile,
     /// Its dates, in their order.
     pub milestones: Vec<Milestone>,
+    /// What the reports that it asks for must contain, in the order of the file; empty if it names
+    /// nothing.
+    pub elements: Vec<Element>,
     /// Where all this is written.
     pub citations: Vec<Citation>,
 }
@@ -184,6 +211,19 @@ pub struct Milestone {
     pub date: Day,
     /// What is due, or takes effect.
     pub text: String,
+}
+
+/// Something that a report under a directive must contain.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Element {
+    /// The step whose report it belongs to.
+    pub step: Step,
+    /// How the directive numbers it: `a`.
+    pub letter: String,
+    /// What has to be told.
+    pub text: String,
+    /// What can tell it.
+    pub filler: Filler,
 }
 
 /// A document that a directive cites.

@@ -20,7 +20,8 @@ pub mod waiver;
 pub use catalogue::{Base, Catalogue, PackInfo};
 pub use day::Day;
 pub use directive::{
-    Authority, Citation, Countable, Directive, Directives, Milestone, Profile, Step,
+    Authority, Citation, Countable, Directive, Directives, Element, Filler, Milestone, Profile,
+    Step,
 };
 pub use document::{FileError, LoadError};
 pub use name::normalise;

@@ -45,7 +45,7 @@ pub(super) struct LiveArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct EventArguments {
-    /// Sightings a second; may be given several times
+    /// Exchanges a second, each with at least one event; may be given several times
     #[arg(long, default_values_t = [20_000, 40_000])]
     rate: Vec<u64>,
     /// How long each rate is sent

@@ -440,6 +440,12 @@ impl Shared {
         snapshot
     }
 
+    /// The directives in force.
+    #[must_use]
+    pub fn directives(&self) -> Arc<Directives> {
+        self.policy.directives()
+    }
+
     /// Takes other networks to be the monitored ones, from the next notice on.
     pub fn set_home(&self, home: HomeNetworks) {
         self.home.store(Arc::new(home));

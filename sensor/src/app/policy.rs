@@ -27,6 +27,10 @@ impl Policy {
         self.waivers.store(Arc::new(waivers));
     }
 
+    pub(super) fn directives(&self) -> Arc<Directives> {
+        self.directives.load_full()
+    }
+
     fn waivers(&self) -> Guard<Arc<Waivers>> {
         self.waivers.load()
     }

@@ -237,7 +237,9 @@ fn serve(listeners: Listeners, config: &Config, sensor: &Arc<Sensor>) -> Result<
     let reload: http::Reload = Arc::new(move || asked.reload());
     let asked = Arc::clone(sensor);
     let state = Arc::new(move || Arc::new(asked.snapshot()));
-    let server = listeners.serve(state, config.enable_lifecycle.then_some(reload))?;
+    let asked = Arc::clone(sensor);
+    let in_force = Arc::new(move || asked.shared.directives());
+    let server = listeners.serve(state, in_force, config.enable_lifecycle.then_some(reload))?;
     for address in server.local_addresses() {
         let (scheme, path) = (server.scheme(), &config.metrics_path);
         tracing::info!("serving on {scheme}://{address}/, metrics on {scheme}://{address}{path}");
@@ -259,6 +261,7 @@ pub(super) fn web(config: &Config) -> http::Options {
             Shown::Always => ShowHosts::Always,
             Shown::Never => ShowHosts::Never,
         },
+        host_rows: config.host_rows,
     }
 }
 

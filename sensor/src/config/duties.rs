@@ -58,17 +58,25 @@ impl Config {
 }
 
 impl Places<'_> {
+    /// Every directive that can be chosen: more than can be in force at once.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Config::duties`].
+    pub fn all(self) -> Result<Directives, DutyError> {
+        Ok(match self.folder {
+            Some(folder) => Directives::load(folder, Base::Builtin)?,
+            None => Directives::builtin().map_err(LoadError::Wrong)?,
+        })
+    }
+
     /// Reads what is there.
     ///
     /// # Errors
     ///
     /// As of [`Config::duties`].
     pub fn read(self, catalogue: &Catalogue) -> Result<Duties, DutyError> {
-        let directives = match self.folder {
-            Some(folder) => Directives::load(folder, Base::Builtin)?,
-            None => Directives::builtin().map_err(LoadError::Wrong)?,
-        };
-        let directives = directives.choose(self.ids)?;
+        let directives = self.all()?.choose(self.ids)?;
         let waivers = match self.waivers {
             Some(file) => waiver::load(file)?,
             None => Vec::new(),

@@ -6,8 +6,8 @@
 //! may ask, in the time and size of a request, and in how long an answer may take and how much may
 //! wait to be sent: see `Limits`.
 //!
-//! Addresses of hosts are personal data: `/metrics/hosts`, `/api/v1/findings` and the rows of the
-//! status page. They are shown while every listener is on a loopback address, or while a password or
+//! Addresses of hosts are personal data: `/metrics/hosts`, `/api/v1/findings`, `/report` and the rows of
+//! the status page. They are shown while every listener is on a loopback address, or while a password or
 //! a certificate is asked for ([`WebConfig::requires_authentication`]); [`ShowHosts`] decides
 //! otherwise. Against web pages that point a name of theirs at a loopback address, requests there
 //! must name `localhost` or an IP address as their host, unless they bring a password or certificate.
@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use phonehome_signatures::Directives;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
@@ -25,6 +26,7 @@ use self::places::Bounds;
 use self::route::refuse_metrics_path;
 use self::site::Site;
 use super::Snapshot;
+use super::metrics::hosts;
 use super::web_config::{Keeper, WebConfig, WebConfigError};
 
 mod answer;
@@ -33,6 +35,7 @@ mod listen;
 mod made;
 mod page;
 mod places;
+mod report;
 mod route;
 mod site;
 
@@ -48,6 +51,8 @@ pub struct Options {
     pub metrics_path: String,
     /// Whether addresses of hosts are shown. Default: [`ShowHosts::Auto`].
     pub show_hosts: ShowHosts,
+    /// Rows of each family of the metrics of hosts at most. Default: 5,000.
+    pub host_rows: usize,
 }
 
 impl Default for Options {
@@ -57,6 +62,7 @@ impl Default for Options {
             config_file: None,
             metrics_path: "/metrics".to_owned(),
             show_hosts: ShowHosts::Auto,
+            host_rows: hosts::DEFAULT_ROWS,
         }
     }
 }
@@ -124,6 +130,7 @@ pub fn bind(options: Options) -> Result<Listeners, HttpError> {
         keeper,
         show_hosts: options.show_hosts,
         metrics_path: options.metrics_path,
+        host_rows: options.host_rows,
     })
 }
 
@@ -136,6 +143,7 @@ pub struct Listeners {
     keeper: Keeper,
     show_hosts: ShowHosts,
     metrics_path: String,
+    host_rows: usize,
 }
 
 impl Listeners {
@@ -150,18 +158,26 @@ impl Listeners {
     /// `state` gives the snapshot to answer from. It is called in a thread where it may take its
     /// time, a few times a second at most.
     ///
+    /// `in_force` gives the directives in force, at once.
+    ///
     /// `reload` is called when a request asks for a reload; without it such requests are refused.
     ///
     /// # Errors
     ///
     /// [`HttpError`] if the thread cannot be started.
-    pub fn serve(self, state: State, reload: Option<Reload>) -> Result<Server, HttpError> {
-        self.serve_within(state, reload, LIMITS)
+    pub fn serve(
+        self,
+        state: State,
+        in_force: InForce,
+        reload: Option<Reload>,
+    ) -> Result<Server, HttpError> {
+        self.serve_within(state, in_force, reload, LIMITS)
     }
 
     fn serve_within(
         self,
         state: State,
+        in_force: InForce,
         reload: Option<Reload>,
         limits: Limits,
     ) -> Result<Server, HttpError> {
@@ -175,12 +191,14 @@ impl Listeners {
         let warnings = warnings(&config, is_local, self.show_hosts);
         let site = Site::new(site::Setup {
             state,
+            in_force,
             reload,
             keeper: self.keeper,
             limits,
             is_local,
             show_hosts: self.show_hosts,
             metrics_path: self.metrics_path,
+            host_rows: self.host_rows,
         });
         let site = Arc::new(site.ok_or(HttpError::Metrics)?);
         let (stop, stopped) = oneshot::channel();
@@ -200,6 +218,9 @@ impl Listeners {
 
 /// What gives the snapshot to answer from.
 pub type State = Arc<dyn Fn() -> Arc<Snapshot> + Send + Sync>;
+
+/// What gives the directives in force.
+pub type InForce = Arc<dyn Fn() -> Arc<Directives> + Send + Sync>;
 
 /// What reloads settings; on failure it gives all that is wrong.
 pub type Reload = Arc<dyn Fn() -> Result<(), Vec<String>> + Send + Sync>;

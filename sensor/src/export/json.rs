@@ -18,10 +18,12 @@ use crate::visibility::{MessageResult, Protocol, Unnamed, Visibility};
 
 mod directives;
 mod observation;
+mod report;
 mod status;
 
 pub use directives::directives;
 pub use observation::write_observation;
+pub use report::report;
 pub use status::status;
 
 /// The document of `phonehome read --json`.

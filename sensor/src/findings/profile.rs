@@ -19,15 +19,20 @@ pub enum Standing {
 /// id in packs is `vendor`.
 #[must_use]
 pub fn standing(directive: &Directive, vendor: &str, finding: &Finding) -> Option<Standing> {
-    if !directive.covers(vendor) {
-        return None;
-    }
+    let covers = directive.covers(vendor);
+    covers.then(|| standing_of(directive, finding, finding.verdict))
+}
+
+/// How a finding of a vendor that a directive covers would stand with another verdict, such as one
+/// that it had.
+#[must_use]
+pub fn standing_of(directive: &Directive, finding: &Finding, verdict: Verdict) -> Standing {
     let profile = &directive.profile;
-    let kind = kind(finding);
+    let kind = kind(finding, verdict);
     let counts = profile.counts.contains(&kind)
         // What a download is counts for no less than what a mere contact does.
         || kind == Countable::Download && profile.counts.contains(&Countable::Contact);
-    Some(if !counts {
+    if !counts {
         Standing::OtherKind(kind)
     } else if is_all(&finding.products, &profile.excluded_products)
         || is_all(&finding.categories, &profile.excluded_categories)
@@ -35,12 +40,12 @@ pub fn standing(directive: &Directive, vendor: &str, finding: &Finding) -> Optio
         Standing::Excluded
     } else {
         Standing::Counts
-    })
+    }
 }
 
-/// What kind of finding it is, in the words of directives.
-fn kind(finding: &Finding) -> Countable {
-    match finding.verdict {
+/// What kind of finding it is with a verdict, in the words of directives.
+fn kind(finding: &Finding, verdict: Verdict) -> Countable {
+    match verdict {
         Verdict::None => Countable::Browsing,
         Verdict::EmbedOnly => Countable::Embeds,
         Verdict::Contact if finding.categories.contains(&Category::Download) => Countable::Download,

@@ -56,7 +56,7 @@ pub(crate) fn exported() -> Metrics {
 }
 
 /// Metrics that are not in the golden text, and the sources that write them.
-const ELSEWHERE: [(&str, &str); 10] = [
+const ELSEWHERE: [(&str, &str); 14] = [
     ("phonehome_config_last_reload_successful", "own.rs"),
     ("phonehome_host_rows_omitted", "hosts.rs"),
     (
@@ -75,6 +75,13 @@ const ELSEWHERE: [(&str, &str); 10] = [
         "phonehome_host_finding_info{host=\"\",vendor=\"\",product=\"\",verdict=\"\",state=\"\"}",
         "hosts.rs",
     ),
+    ("phonehome_store_last_save_timestamp_seconds", "store.rs"),
+    ("phonehome_store_save_failures_total", "store.rs"),
+    (
+        "phonehome_store_save_duration_seconds_bucket{le=\"\"}",
+        "store.rs",
+    ),
+    ("phonehome_store_file_bytes", "store.rs"),
     ("phonehome_web_config_last_load_successful", "web.rs"),
     (
         "phonehome_web_certificate_not_after_timestamp_seconds",

@@ -33,6 +33,7 @@ fn check(place: &str, schema: &Value, value: &Value) {
                 "object" => value.is_object(),
                 "array" => value.is_array(),
                 "string" => value.is_string(),
+                "boolean" => value.is_boolean(),
                 "integer" => value.is_u64() || value.is_i64(),
                 other => panic!("type {other} is not checked here"),
             },

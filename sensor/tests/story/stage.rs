@@ -280,6 +280,7 @@ fn first_sensor(folder: &Path, end: u64) -> Server {
     );
     fs::write(directives.join("removal.toml"), removal).unwrap();
     fs::write(directives.join("overdue.toml"), overdue).unwrap();
+    fs::create_dir(folder.join("state")).unwrap();
     let waivers = folder.join("waivers.toml");
     let waiver = format!(
         "[[waiver]]\nhost = \"10.50.1.60\"\nvendor = \"kaspersky\"\nuntil = \"{}\"\nreason = \
@@ -293,7 +294,11 @@ fn first_sensor(folder: &Path, end: u64) -> Server {
         .arg("--directives-folder")
         .arg(&directives)
         .arg("--waivers")
-        .arg(&waivers);
+        .arg(&waivers)
+        .arg("--state.folder")
+        .arg(folder.join("state"))
+        .arg("--events.file")
+        .arg(folder.join("events.json"));
     let server = Server::start_fed(command);
     server.line_with("serving on");
     server

@@ -5,8 +5,8 @@ use crate::document::{At, Report, Table, check_id, is_id, shown};
 use crate::signature::Category;
 
 use super::{
-    Authority, Citation, Countable, Directive, MAX_MILESTONES, MAX_VENDORS, Milestone, Profile,
-    Step,
+    Authority, Citation, Countable, Directive, Element, Filler, MAX_ELEMENTS, MAX_MILESTONES,
+    MAX_VENDORS, Milestone, Profile, Step,
 };
 
 /// Reads a directive; `None` if something is wrong with it, which is then reported.
@@ -21,6 +21,7 @@ pub(super) fn directive(document: &Table<'_>, report: &mut Report<'_>) -> Option
         "vendors",
         "counts",
         "milestone",
+        "element",
         "source",
     ];
     document.only(KEYS, report);
@@ -38,6 +39,7 @@ pub(super) fn directive(document: &Table<'_>, report: &mut Report<'_>) -> Option
         .table("counts", "say which findings count", report)
         .and_then(|it| profile(&it, report));
     let milestones = milestones(document, report);
+    let elements = elements(document, report);
     let citations = citations(document, report);
     let owned = |text: At<&str>| text.value.to_owned();
     Some(Directive {
@@ -50,6 +52,7 @@ pub(super) fn directive(document: &Table<'_>, report: &mut Report<'_>) -> Option
         vendors,
         profile: profile?,
         milestones,
+        elements,
         citations,
     })
 }
@@ -216,6 +219,42 @@ fn milestones(document: &Table<'_>, report: &mut Report<'_>) -> Vec<Milestone> {
     }
     milestones.sort_by_key(|it| (it.date, it.step));
     milestones
+}
+
+/// The elements of reports, in the order of the file.
+fn elements(document: &Table<'_>, report: &mut Report<'_>) -> Vec<Element> {
+    let tables = document.tables("element", report);
+    if let Some(beyond) = tables.get(MAX_ELEMENTS) {
+        let message = format!("directive: it has more than {MAX_ELEMENTS} elements");
+        report.wrong(beyond.span(), message);
+    }
+    let mut elements: Vec<Element> = Vec::new();
+    for mut table in tables {
+        table.only(&["step", "letter", "text", "filler"], report);
+        let letter = table.text("letter", "write how the directive numbers it", report);
+        if let Some(letter) = &letter {
+            table.title = format!("element {}", shown(letter.value));
+        }
+        let step = table.word("step", Step::ALL, report);
+        let text = table.text("text", "say what has to be told", report);
+        let filler = table.word("filler", Filler::ALL, report);
+        let (Some(step), Some(letter), Some(text), Some(filler)) = (step, letter, text, filler)
+        else {
+            continue;
+        };
+        let is_there = |it: &Element| it.step == step && it.letter == letter.value;
+        if elements.iter().any(is_there) {
+            let message = format!("{}: there are two for `{step}`; remove one", table.title);
+            report.wrong(&letter.span, message);
+        }
+        elements.push(Element {
+            step,
+            letter: letter.value.to_owned(),
+            text: text.value.to_owned(),
+            filler,
+        });
+    }
+    elements
 }
 
 fn citations(document: &Table<'_>, report: &mut Report<'_>) -> Vec<Citation> {

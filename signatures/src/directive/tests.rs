@@ -306,3 +306,41 @@ fn two_files_with_one_id_are_refused() {
         "b.toml:1: directive: a.toml has the id `xx-1` too; change one"
     );
 }
+
+#[test]
+fn elements_stand_in_the_order_of_the_file() {
+    let directives = Directives::builtin().expect("the built-in ones");
+    let elements = &directives.by_id("us-bod-17-01").expect("it").elements;
+    let of = |step| -> String {
+        let letters = elements.iter().filter(|it| it.step == step);
+        letters.map(|it| it.letter.as_str()).collect()
+    };
+    assert_eq!(of(Step::Identify), "abc");
+    assert_eq!(of(Step::Plan), "abcdefghijklmn");
+    let hand = elements
+        .iter()
+        .filter(|it| it.filler == Filler::Operator)
+        .map(|it| it.letter.as_str());
+    assert_eq!(hand.collect::<String>(), "abhkln");
+}
+
+#[test]
+fn an_element_is_there_once_and_complete() {
+    let element = "[[element]]\nstep = \"plan\"\nletter = \"a\"\ntext = \"Name.\"\nfiller = \
+                   \"operator\"\n";
+    let source = "[[source]]\ntext";
+    let with = |text: &str| wrong(source, &format!("{text}{source}"));
+    assert_eq!(
+        with(&element.repeat(2)),
+        ["36: element `a`: there are two for `plan`; remove one"]
+    );
+    let errors = with(&element.replace("operator", "nobody"));
+    assert!(
+        errors[0].starts_with("33: element `a`: `filler` is `nobody`; write one of operator,"),
+        "{errors:?}"
+    );
+    let errors = with(&element.replace("letter = \"a\"\n", ""));
+    assert!(errors[0].contains("`letter` is missing"), "{errors:?}");
+    let errors = with(&element.repeat(MAX_ELEMENTS + 1));
+    assert!(errors[0].contains("more than 64 elements"), "{errors:?}");
+}

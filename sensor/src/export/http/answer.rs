@@ -41,6 +41,8 @@ pub(super) enum Kind {
     Text,
     Html,
     Json,
+    Csv,
+    Markdown,
     Metrics,
 }
 
@@ -171,6 +173,8 @@ impl Kind {
             Self::Text => "text/plain; charset=utf-8",
             Self::Html => "text/html; charset=utf-8",
             Self::Json => "application/json",
+            Self::Csv => "text/csv; charset=utf-8; header=present",
+            Self::Markdown => "text/markdown; charset=utf-8",
             Self::Metrics => metrics::CONTENT_TYPE,
         }
     }

@@ -13,8 +13,9 @@ use askama::Template;
 use phonehome_signatures::VendorId;
 
 use self::health::Health;
+use crate::export::report::Short;
 use crate::export::table::directives;
-use crate::export::table::unseen::{lines, reason_words};
+use crate::export::table::unseen::{connections_sentence, lines, unnamed_rows};
 use crate::export::table::{clean, human_duration, meaning};
 use crate::export::{
     Canary, Mode, STAGES, Snapshot, VERSION, human_count, human_octets, human_share, is_flagged,
@@ -23,7 +24,6 @@ use crate::export::{
 use crate::findings::{Finding, Verdict};
 use crate::host::Address;
 use crate::time::Timestamp;
-use crate::visibility::Unnamed;
 
 mod health;
 
@@ -169,10 +169,10 @@ pub(super) fn html(
         }),
         most: MANY,
         browsing: browsing(snapshot, &others),
-        directives: duties(snapshot),
+        directives: duties(snapshot, shows_hosts),
         caveats: snapshot.looking.caveats(&snapshot.captures),
-        connections: connections(snapshot),
-        unnamed: unnamed(snapshot),
+        connections: connections_sentence(snapshot),
+        unnamed: unnamed_rows(snapshot),
         unseen: lines(snapshot),
         inputs: inputs(snapshot),
         pipeline: pipeline(snapshot, now),
@@ -204,10 +204,11 @@ struct Page {
     all: Option<&'static str>,
     most: usize,
     browsing: Vec<String>,
-    directives: Vec<String>,
+    directives: Vec<DutyRow>,
     caveats: Vec<String>,
     connections: String,
-    unnamed: Vec<UnnamedRow>,
+    /// Why, how many, and which share.
+    unnamed: Vec<[String; 3]>,
     unseen: [(&'static str, String); 6],
     inputs: Vec<InputRow>,
     pipeline: Vec<(&'static str, String)>,
@@ -264,10 +265,18 @@ struct Row {
     received: String,
 }
 
-struct UnnamedRow {
-    words: &'static str,
-    count: String,
-    share: String,
+/// A directive in force.
+struct DutyRow {
+    name: String,
+    /// What counts and what does not, in a sentence.
+    sentence: String,
+    due: String,
+    open: String,
+    removed: String,
+    /// Open findings by day; `None` on the first day.
+    line: Option<String>,
+    /// Path and query of the report; `None` where hosts are not shown.
+    report: Option<String>,
 }
 
 struct InputRow {
@@ -411,9 +420,9 @@ fn browsing(snapshot: &Snapshot, others: &[&Finding]) -> Vec<String> {
     rows.collect()
 }
 
-/// What counts under the directives in force, a sentence each.
-fn duties(snapshot: &Snapshot) -> Vec<String> {
-    let rows = directives::lines(snapshot).map(|(line, missing)| {
+/// How far it is under each of the directives in force.
+fn duties(snapshot: &Snapshot, shows_hosts: bool) -> Vec<DutyRow> {
+    let sentences = directives::lines(snapshot).map(|(line, missing)| {
         let mut letters = line.chars();
         let first = letters.next().into_iter().flat_map(char::to_uppercase);
         let line: String = first.chain(letters).collect();
@@ -422,46 +431,19 @@ fn duties(snapshot: &Snapshot) -> Vec<String> {
             None => format!("{line}."),
         }
     });
-    rows.map(|it| clean(&it)).collect()
-}
-
-fn connections(snapshot: &Snapshot) -> String {
-    let seen = &snapshot.visibility;
-    let all: u64 = seen.connections.iter().sum();
-    let unnamed: u64 = seen.unnamed.as_flattened().iter().sum();
-    match (all, unnamed) {
-        (0, _) => "Hosts have opened no connection.".to_owned(),
-        (all, 0) => format!(
-            "Hosts have opened {} connections, and all of them could be named.",
-            human_count(all)
-        ),
-        (all, unnamed) => format!(
-            "Hosts have opened {} connections; {} of them could not be named ({}).",
-            human_count(all),
-            human_count(unnamed),
-            human_share(unnamed, all)
-        ),
-    }
-}
-
-fn unnamed(snapshot: &Snapshot) -> Vec<UnnamedRow> {
-    let seen = &snapshot.visibility;
-    let all: u64 = seen.connections.iter().sum();
-    let mut counts: Vec<(Unnamed, u64)> = Unnamed::ALL
-        .into_iter()
-        .map(|reason| {
-            let counts = seen.unnamed.iter().map(|it| it[reason as usize]);
-            (reason, counts.sum())
-        })
-        .filter(|it| it.1 > 0)
-        .collect();
-    counts.sort_by_key(|it| std::cmp::Reverse(it.1));
-    let row = |(reason, count)| UnnamedRow {
-        words: reason_words(reason),
-        count: human_count(count),
-        share: human_share(count, all),
-    };
-    counts.into_iter().map(row).collect()
+    let shorts = Short::all(snapshot);
+    let directives = snapshot.directives.list().iter().zip(sentences);
+    let directives = directives.zip(shorts).enumerate();
+    let rows = directives.map(|(place, ((directive, sentence), short))| DutyRow {
+        name: clean(&directive.name),
+        sentence: clean(&sentence),
+        due: clean(&short.due),
+        open: human_count(short.open),
+        removed: human_count(short.removed),
+        line: short.line(&format!("directive-{place}")),
+        report: shows_hosts.then(|| format!("/report?directive={}", directive.id)),
+    });
+    rows.collect()
 }
 
 fn inputs(snapshot: &Snapshot) -> Vec<InputRow> {
@@ -597,6 +579,9 @@ fn links(metrics_path: &str, shows_hosts: bool) -> Vec<(String, &'static str)> {
         let hosts = format!("{metrics_path}/hosts");
         links.push((hosts, "for Prometheus, a row a finding"));
         links.push(("/api/v1/findings".to_owned(), "all findings as JSON"));
+        let report = "a report on all that was found; ?directive=ID is one under a directive, \
+                      &format=csv, json or md another form";
+        links.push(("/report".to_owned(), report));
     }
     let rest = [
         (

@@ -8,6 +8,7 @@ pub(super) enum Route {
     Page,
     Metrics,
     Hosts,
+    Report,
     Healthy,
     Ready,
     Findings,
@@ -20,10 +21,11 @@ pub(super) enum Route {
 }
 
 impl Route {
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::Page,
         Self::Metrics,
         Self::Hosts,
+        Self::Report,
         Self::Healthy,
         Self::Ready,
         Self::Findings,
@@ -45,6 +47,7 @@ impl Route {
         }
         match path {
             "/" => Self::Page,
+            "/report" => Self::Report,
             "/-/healthy" => Self::Healthy,
             "/-/ready" => Self::Ready,
             "/api/v1/findings" => Self::Findings,
@@ -63,6 +66,7 @@ impl Route {
             Self::Page => "status",
             Self::Metrics => "metrics",
             Self::Hosts => "hosts",
+            Self::Report => "report",
             Self::Healthy => "healthy",
             Self::Ready => "ready",
             Self::Findings => "findings",
@@ -79,6 +83,7 @@ impl Route {
     pub(super) const fn codes(self) -> &'static [u16] {
         match self {
             Self::Hosts | Self::Findings => &[200, 401, 403, 405, 421, 429, 503],
+            Self::Report => &[200, 400, 401, 403, 404, 405, 421, 429, 503],
             Self::Ready
             | Self::Page
             | Self::Metrics
@@ -110,7 +115,7 @@ impl Route {
 
     /// Whether all of it is about single hosts.
     pub(super) const fn shows_hosts(self) -> bool {
-        matches!(self, Self::Hosts | Self::Findings)
+        matches!(self, Self::Hosts | Self::Findings | Self::Report)
     }
 }
 
@@ -162,6 +167,7 @@ mod tests {
             "/-/reload",
             "/api/v1/findings",
             "/metrics/hosts",
+            "/report",
         ] {
             assert!(refuse_metrics_path(bad).is_some(), "{bad}");
         }

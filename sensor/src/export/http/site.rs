@@ -6,6 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use hyper::header::{ACCEPT_ENCODING, AUTHORIZATION, HOST, ORIGIN};
 use hyper::{Method, Request};
+use phonehome_signatures::Directives;
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -15,16 +16,18 @@ use super::listen::{Client, Lost, Meter, OnTheWay};
 use super::made::Made;
 use super::page::{self, Access, View};
 use super::places::Places;
+use super::report::Wanted;
 use super::route::Route;
-use super::{Limits, Reload, ShowHosts, State};
+use super::{InForce, Limits, Reload, ShowHosts, State};
 use crate::export::metrics::web::{Ended, Web};
 use crate::export::web_config::{Keeper, Look, Rate, WebConfig};
-use crate::export::{Ready, Snapshot, json, metrics};
+use crate::export::{Ready, json, metrics};
 use crate::time::Timestamp;
 
 /// What a site is made of.
 pub(super) struct Setup {
     pub(super) state: State,
+    pub(super) in_force: InForce,
     pub(super) reload: Option<Reload>,
     pub(super) keeper: Keeper,
     pub(super) limits: Limits,
@@ -32,6 +35,7 @@ pub(super) struct Setup {
     pub(super) is_local: bool,
     pub(super) show_hosts: ShowHosts,
     pub(super) metrics_path: String,
+    pub(super) host_rows: usize,
 }
 
 /// All that there is to answer from.
@@ -52,6 +56,7 @@ struct Asked {
     route: Route,
     is_packed: bool,
     view: Option<View>,
+    report: Option<Wanted>,
 }
 
 /// Requests that may come, of all clients together.
@@ -271,7 +276,12 @@ impl Site {
         }
     }
 
-    async fn route<B>(&self, route: Route, request: &Request<B>, config: &WebConfig) -> Answer {
+    async fn route<B>(
+        self: &Arc<Self>,
+        route: Route,
+        request: &Request<B>,
+        config: &WebConfig,
+    ) -> Answer {
         let header = |name| request.headers().get(name).and_then(|it| it.to_str().ok());
         let view = (route == Route::Page).then(|| {
             View::of(
@@ -280,13 +290,21 @@ impl Site {
                 config.tls.is_some(),
             )
         });
+        let in_force = (self.setup.in_force)();
+        let report = match route {
+            Route::Report => match Wanted::of(request.uri().query(), &in_force) {
+                Ok(wanted) => Some(wanted),
+                Err(refusal) => return refusal,
+            },
+            _ => None,
+        };
         let asked = Asked {
             route,
             is_packed: header(ACCEPT_ENCODING).is_some_and(answer::takes_gzip),
             view,
+            report,
         };
-        let (state, web) = (Arc::clone(&self.setup.state), self.web.clone());
-        let path = self.setup.metrics_path.clone();
+        let site = Arc::clone(self);
         if route == Route::Healthy {
             return Answer::text(200, "healthy\n");
         }
@@ -296,7 +314,7 @@ impl Site {
         let not_after = config.tls.as_ref().and_then(|it| it.not_after());
         self.made
             .answer(asked, move || {
-                let answer = make(asked, &state(), &web, &path, not_after);
+                let answer = site.make(asked, &in_force, not_after);
                 if asked.is_packed {
                     answer.packed()
                 } else {
@@ -304,6 +322,44 @@ impl Site {
                 }
             })
             .await
+    }
+
+    /// Makes an answer of the newest snapshot. `in_force` are the directives that a report was chosen
+    /// among.
+    fn make(&self, asked: Asked, in_force: &Arc<Directives>, not_after: Option<i64>) -> Answer {
+        let (setup, snapshot) = (&self.setup, &(self.setup.state)());
+        match asked.route {
+            Route::Page => {
+                let view = asked.view.unwrap_or_default();
+                match page::html(snapshot, view, &setup.metrics_path, now()) {
+                    Some(html) => Answer::page(html, page::STYLE),
+                    None => Answer::text(500, "the page could not be written\n"),
+                }
+            }
+            Route::Metrics => {
+                let web = self.web.text(not_after);
+                let text = metrics::text(snapshot) + &web + &metrics::process();
+                Answer::new(200, Kind::Metrics, text.into_bytes())
+            }
+            Route::Hosts => {
+                let text = metrics::hosts::text(snapshot, setup.host_rows);
+                Answer::new(200, Kind::Metrics, text.into_bytes())
+            }
+            Route::Report => match asked.report {
+                Some(wanted) => wanted.make(snapshot, in_force, now()),
+                None => Answer::text(404, ""),
+            },
+            Route::Ready => match &snapshot.ready {
+                Ready::Yes => Answer::text(200, "ready\n"),
+                Ready::No(reason) => Answer::text(503, &format!("not ready: {reason}\n")),
+            },
+            Route::Findings => document(&json::served_findings(snapshot)),
+            Route::Visibility => document(&json::visibility(snapshot)),
+            Route::Directives => document(&json::directives(snapshot)),
+            Route::Signatures => document(&json::signatures(snapshot)),
+            Route::Status => document(&json::status(snapshot)),
+            Route::Healthy | Route::Reload | Route::Unknown => Answer::text(404, ""),
+        }
     }
 
     /// Whether addresses of hosts are shown, and why.
@@ -326,46 +382,13 @@ impl Site {
     }
 }
 
-/// Makes an answer of the newest snapshot.
-fn make(
-    asked: Asked,
-    snapshot: &Snapshot,
-    web: &Web,
-    metrics_path: &str,
-    not_after: Option<i64>,
-) -> Answer {
-    match asked.route {
-        Route::Page => {
-            let view = asked.view.unwrap_or_default();
-            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-            let now = now.ok().and_then(|it| {
-                let secs = i64::try_from(it.as_secs()).ok()?;
-                Some(Timestamp::from_secs_nanos(secs, it.subsec_nanos()))
-            });
-            match page::html(snapshot, view, metrics_path, now) {
-                Some(html) => Answer::page(html, page::STYLE),
-                None => Answer::text(500, "the page could not be written\n"),
-            }
-        }
-        Route::Metrics => {
-            let text = metrics::text(snapshot) + &web.text(not_after) + &metrics::process();
-            Answer::new(200, Kind::Metrics, text.into_bytes())
-        }
-        Route::Hosts => {
-            let text = metrics::hosts::text(snapshot);
-            Answer::new(200, Kind::Metrics, text.into_bytes())
-        }
-        Route::Ready => match &snapshot.ready {
-            Ready::Yes => Answer::text(200, "ready\n"),
-            Ready::No(reason) => Answer::text(503, &format!("not ready: {reason}\n")),
-        },
-        Route::Findings => document(&json::served_findings(snapshot)),
-        Route::Visibility => document(&json::visibility(snapshot)),
-        Route::Directives => document(&json::directives(snapshot)),
-        Route::Signatures => document(&json::signatures(snapshot)),
-        Route::Status => document(&json::status(snapshot)),
-        Route::Healthy | Route::Reload | Route::Unknown => Answer::text(404, ""),
-    }
+/// The time of the clock, if it is one.
+fn now() -> Option<Timestamp> {
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .ok()?;
+    let secs = i64::try_from(now.as_secs()).ok()?;
+    Some(Timestamp::from_secs_nanos(secs, now.subsec_nanos()))
 }
 
 /// Has everything reloaded, beside the event loop, and tells how it went.

@@ -24,13 +24,19 @@ fn start(snapshot: Snapshot, limits: Limits) -> Server {
     let state = Arc::new(move || Arc::clone(&snapshot));
     bind(on(&[LOOPBACK]))
         .unwrap()
-        .serve_within(state, None, limits)
+        .serve_within(state, in_force(), None, limits)
         .unwrap()
 }
 
 fn serve(options: Options, snapshot: Arc<Snapshot>) -> Server {
     let state = Arc::new(move || Arc::clone(&snapshot));
-    bind(options).unwrap().serve(state, None).unwrap()
+    let server = bind(options).unwrap();
+    server.serve(state, in_force(), None).unwrap()
+}
+
+/// The directives of the sample.
+fn in_force() -> InForce {
+    Arc::new(|| sample::snapshot().directives)
 }
 
 /// Options with these addresses and a port that the system chooses.

@@ -1,5 +1,6 @@
 //! The document of `/api/v1/directives`, and what a finding's row says of directives and waivers.
 
+use phonehome_signatures::Directive;
 use serde::Serialize;
 
 use super::{GENERATOR, Generator, Map, PackRow, SCHEMA, packs};
@@ -103,59 +104,65 @@ pub(super) fn waiver(waived: Waived<'_>) -> WaiverRow<'_> {
 
 fn rows(snapshot: &Snapshot) -> Vec<Row<'_>> {
     let directives = snapshot.directives.list().iter();
-    directives
-        .map(|it| {
-            let tally = snapshot.tally(it);
-            Row {
-                id: &it.id,
-                name: &it.name,
-                issuer: &it.issuer,
-                title: &it.title,
+    directives.map(|it| row(snapshot, it)).collect()
+}
+
+/// What is said of a directive in force.
+pub(super) fn row<'a>(snapshot: &Snapshot, directive: &'a Directive) -> Row<'a> {
+    let tally = snapshot.tally(directive);
+    Row {
+        id: &directive.id,
+        name: &directive.name,
+        issuer: &directive.issuer,
+        title: &directive.title,
+        date: directive.date.to_string(),
+        scope: &directive.scope,
+        vendors: directive
+            .vendors
+            .iter()
+            .map(|id| VendorRow {
+                id,
+                pack: snapshot.catalogue.vendor_by_id(id).is_some(),
+            })
+            .collect(),
+        counts: Counts {
+            kinds: directive
+                .profile
+                .counts
+                .iter()
+                .map(|it| it.as_str())
+                .collect(),
+            excluded_products: &directive.profile.excluded_products,
+            excluded_categories: directive
+                .profile
+                .excluded_categories
+                .iter()
+                .map(|it| it.as_str())
+                .collect(),
+            reading: &directive.profile.reading,
+        },
+        milestones: directive
+            .milestones
+            .iter()
+            .map(|it| MilestoneRow {
+                step: it.step.map(|it| it.as_str()),
                 date: it.date.to_string(),
-                scope: &it.scope,
-                vendors: it
-                    .vendors
-                    .iter()
-                    .map(|id| VendorRow {
-                        id,
-                        pack: snapshot.catalogue.vendor_by_id(id).is_some(),
-                    })
-                    .collect(),
-                counts: Counts {
-                    kinds: it.profile.counts.iter().map(|it| it.as_str()).collect(),
-                    excluded_products: &it.profile.excluded_products,
-                    excluded_categories: it
-                        .profile
-                        .excluded_categories
-                        .iter()
-                        .map(|it| it.as_str())
-                        .collect(),
-                    reading: &it.profile.reading,
-                },
-                milestones: it
-                    .milestones
-                    .iter()
-                    .map(|it| MilestoneRow {
-                        step: it.step.map(|it| it.as_str()),
-                        date: it.date.to_string(),
-                        text: &it.text,
-                    })
-                    .collect(),
-                findings: counted(&tally),
-                not_counted: not_counted(&tally),
-                sources: it
-                    .citations
-                    .iter()
-                    .map(|it| CitationRow {
-                        text: &it.text,
-                        url: it.url.as_deref(),
-                        date: it.date.as_deref(),
-                        confidence: it.authority.as_str(),
-                    })
-                    .collect(),
-            }
-        })
-        .collect()
+                text: &it.text,
+            })
+            .collect(),
+        findings: counted(&tally),
+        not_counted: not_counted(&tally),
+        sources: directive
+            .citations
+            .iter()
+            .map(|it| CitationRow {
+                text: &it.text,
+                url: it.url.as_deref(),
+                date: it.date.as_deref(),
+                confidence: it.authority.as_str(),
+            })
+            .collect(),
+    }
 }
 
 fn counted(tally: &Tally) -> Map<u64> {

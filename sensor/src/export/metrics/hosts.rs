@@ -10,17 +10,17 @@ use std::fmt::Write;
 use super::super::{Snapshot, verdict_word};
 use crate::findings::Finding;
 
-/// Writes a row a finding, the newest [`MAX_ROWS`] of them, and how many were left out.
+/// Writes a row a finding, the newest `most` of them, and how many were left out.
 ///
 /// The label `product` holds the products of the finding in alphabetical order, joined by commas;
 /// `other` if no signature tells one.
 #[must_use]
-pub fn text(snapshot: &Snapshot) -> String {
+pub fn text(snapshot: &Snapshot, most: usize) -> String {
     let findings = snapshot.findings.iter();
     let mut kept: Vec<&Finding> = findings.map(AsRef::as_ref).collect();
     kept.sort_by_key(|it| (Reverse(it.last_seen), it.vendor, it.host));
-    let omitted = kept.len().saturating_sub(MAX_ROWS);
-    kept.truncate(MAX_ROWS);
+    let omitted = kept.len().saturating_sub(most);
+    kept.truncate(most);
     kept.sort_by_key(|it| (it.vendor, it.host));
     let rows: Vec<(String, &Finding)> = kept
         .into_iter()
@@ -131,5 +131,5 @@ fn labels(snapshot: &Snapshot, finding: &Finding) -> String {
     labels
 }
 
-/// Rows of each family at most; the findings seen last are kept.
-pub const MAX_ROWS: usize = 5_000;
+/// Rows of each family at most, unless the configuration says otherwise.
+pub const DEFAULT_ROWS: usize = 5_000;

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
+use super::hosts::DEFAULT_ROWS;
 use super::*;
 use crate::export::sample;
 use crate::findings::Finding;
@@ -52,7 +53,7 @@ fn promtool_finds_nothing_to_say() {
     let web = web::Web::new(&[("metrics", &[200])]).unwrap();
     let snapshot = sample::snapshot();
     promtool(&(text(&snapshot) + &web.text(Some(1_800_000_000))));
-    promtool(&hosts::text(&snapshot));
+    promtool(&hosts::text(&snapshot, DEFAULT_ROWS));
 }
 
 #[test]
@@ -61,7 +62,7 @@ fn no_series_is_there_twice() {
     twice.captures.push(twice.captures[0].clone());
     twice.pipeline.busy.push(twice.pipeline.busy[0].clone());
     for snapshot in [sample::snapshot(), sample::empty(), twice] {
-        let text = text(&snapshot) + &hosts::text(&snapshot);
+        let text = text(&snapshot) + &hosts::text(&snapshot, DEFAULT_ROWS);
         let all = series(&text);
         assert_eq!(all.len(), all.iter().collect::<BTreeSet<_>>().len());
     }
@@ -165,7 +166,7 @@ fn host_rows_end_at_the_limit_and_the_rest_is_counted() {
             Arc::new(finding)
         })
         .collect();
-    let text = hosts::text(&snapshot);
+    let text = hosts::text(&snapshot, DEFAULT_ROWS);
     assert_eq!(sum(&text, "phonehome_host_finding_info", &[]), 5_000.0);
     assert_eq!(sum(&text, "phonehome_host_rows_omitted", &[]), 3.0);
     let newest = format!("host=\"{}\"", Address::from_v4((MANY - 1).to_be_bytes()));
@@ -186,7 +187,7 @@ fn ten_thousand_findings_take_half_a_megabyte_of_metrics() {
         })
         .collect();
     assert!(text(&snapshot).len() < 500_000);
-    let rows = hosts::text(&snapshot);
+    let rows = hosts::text(&snapshot, DEFAULT_ROWS);
     assert!(rows.len() < 5_000_000, "{} octets", rows.len());
 }
 
@@ -196,7 +197,7 @@ fn products_are_escaped() {
     snapshot.findings.truncate(1);
     Arc::make_mut(&mut snapshot.findings[0]).products =
         vec!["a\"b\\".to_owned(), "c\nd".to_owned()];
-    let text = hosts::text(&snapshot);
+    let text = hosts::text(&snapshot, DEFAULT_ROWS);
     assert!(text.contains("product=\"a\\\"b\\\\, c\\nd\""));
     promtool(&text);
 }

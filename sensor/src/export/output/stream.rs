@@ -267,12 +267,6 @@ fn has_ended(stream: &impl AsFd) -> bool {
     }
 }
 
-/// Whether something has come, or the end.
-pub(super) fn has_octets(stream: &impl AsFd) -> bool {
-    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_PEEK;
-    recv(stream.as_fd().as_raw_fd(), &mut [0], flags).is_ok()
-}
-
 /// How long a stream without room is waited for at a time.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 

@@ -3,15 +3,17 @@
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nix::sys::socket::{MsgFlags, recv};
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use super::stream::{SCRATCH, has_octets};
+use super::stream::SCRATCH;
 
 /// Encrypts connections to one server.
 pub(super) struct Tls {
@@ -132,4 +134,10 @@ impl fmt::Debug for Tls {
             .field("name", &self.name)
             .finish_non_exhaustive()
     }
+}
+
+/// Whether something has come, or the end.
+fn has_octets(stream: &impl AsFd) -> bool {
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_PEEK;
+    recv(stream.as_fd().as_raw_fd(), &mut [0], flags).is_ok()
 }

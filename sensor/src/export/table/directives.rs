@@ -74,7 +74,7 @@ fn sentence(directive: &Directive, tally: &Tally, today: Day) -> String {
     }
     let kinds = tally.other_kinds.iter();
     let mut left: Vec<String> = kinds
-        .map(|(kind, count)| format!("{} {}", human_count(*count), words(*kind)))
+        .map(|(kind, count)| format!("{} {}", human_count(*count), kind_words(*kind)))
         .collect();
     if tally.excluded > 0 {
         left.push(format!(
@@ -103,7 +103,8 @@ fn sentence(directive: &Directive, tally: &Tally, today: Day) -> String {
     line
 }
 
-const fn words(kind: Countable) -> &'static str {
+/// A kind of finding that does not count, in plain words.
+pub(in crate::export) const fn kind_words(kind: Countable) -> &'static str {
     match kind {
         Countable::Contact => "in contact only",
         Countable::Likely => "likely",

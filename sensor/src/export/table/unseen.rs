@@ -84,6 +84,50 @@ fn connections(text: &mut String, snapshot: &Snapshot) {
     }
 }
 
+/// How many connections there were, and how many of them could not be named.
+pub(in crate::export) fn connections_sentence(snapshot: &Snapshot) -> String {
+    let seen = &snapshot.visibility;
+    let all: u64 = seen.connections.iter().sum();
+    let unnamed: u64 = seen.unnamed.as_flattened().iter().sum();
+    match (all, unnamed) {
+        (0, _) => "Hosts have opened no connection.".to_owned(),
+        (all, 0) => format!(
+            "Hosts have opened {} connections, and all of them could be named.",
+            human_count(all)
+        ),
+        (all, unnamed) => format!(
+            "Hosts have opened {} connections; {} of them could not be named ({}).",
+            human_count(all),
+            human_count(unnamed),
+            human_share(unnamed, all)
+        ),
+    }
+}
+
+/// Why connections have no name, the most frequent reason first: the reason, how many, and their
+/// share of all.
+pub(in crate::export) fn unnamed_rows(snapshot: &Snapshot) -> Vec<[String; 3]> {
+    let seen = &snapshot.visibility;
+    let all: u64 = seen.connections.iter().sum();
+    let mut counts: Vec<(Unnamed, u64)> = Unnamed::ALL
+        .into_iter()
+        .map(|reason| {
+            let counts = seen.unnamed.iter().map(|it| it[reason as usize]);
+            (reason, counts.sum())
+        })
+        .filter(|it| it.1 > 0)
+        .collect();
+    counts.sort_by_key(|it| Reverse(it.1));
+    let rows = counts.into_iter().map(|(reason, count)| {
+        [
+            reason_words(reason).to_owned(),
+            human_count(count),
+            human_share(count, all),
+        ]
+    });
+    rows.collect()
+}
+
 fn hellos(snapshot: &Snapshot) -> String {
     let seen = &snapshot.visibility;
     let hellos = seen.hellos.as_flattened().iter().sum::<u64>();
@@ -240,7 +284,8 @@ fn flows(snapshot: &Snapshot) -> String {
     line
 }
 
-const fn source_words(source: Source) -> &'static str {
+/// Where a name was read, in plain words.
+pub(in crate::export) const fn source_words(source: Source) -> &'static str {
     match source {
         Source::DnsQuery => "DNS question",
         Source::DnsAnswer => "DNS answer",
@@ -254,7 +299,7 @@ const fn source_words(source: Source) -> &'static str {
 }
 
 /// Why a connection has no name, in plain words.
-pub(in crate::export) const fn reason_words(reason: Unnamed) -> &'static str {
+const fn reason_words(reason: Unnamed) -> &'static str {
     match reason {
         Unnamed::NoHello => "no hello and no request was seen",
         Unnamed::Truncated => "the frame that held the name was cut short",

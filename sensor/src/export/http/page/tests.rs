@@ -75,7 +75,7 @@ fn a_long_list_ends_with_how_many_more_there_are() {
 fn directives_and_waivers_are_told_of() {
     let page = page(&sample::snapshot(), LOCAL);
     assert!(
-        page.contains("<li>Under BOD 17-01: 1 open finding counts, 1 more waived"),
+        page.contains("<div>Under BOD 17-01: 1 open finding counts, 1 more waived"),
         "{page}"
     );
     assert!(
