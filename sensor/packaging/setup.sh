@@ -10,9 +10,10 @@ if [ "$mode" = deb ] || [ "$mode" = test ]; then
 fi
 if [ "$mode" = test ]; then
     packages="$packages bind9-dnsutils chromium curl ethtool iproute2 lintian logrotate \
-        ngtcp2-client ngtcp2-server openssl poppler-utils prometheus python3 rsyslog rsyslog-gnutls socat strace \
-        systemd tcpdump tcpreplay"
-    packages="$packages buildah docker-compose jq libcap2-bin mmdebstrap prometheus-alertmanager python3-venv"
+        ngtcp2-client ngtcp2-server openssl poppler-utils prometheus python3 rsyslog \
+        rsyslog-gnutls socat strace systemd tcpdump tcpreplay"
+    packages="$packages buildah docker-compose jq libcap2-bin mmdebstrap"
+    packages="$packages prometheus-alertmanager python3-venv"
 fi
 
 install_packages() {
