@@ -199,7 +199,7 @@ fn wrong_usage_exits_with_two_and_prints_nothing() {
         &["read", "--home-network", "10.0.0.0/33", demo],
         &["read", "--fail-on", "certainly", demo],
         &["read", "--no-builtin-signatures", demo],
-        &["report", demo],
+        &["no-such-command", demo],
     ];
     for args in wrong {
         let outcome = sensor::run(args).ended_with(2);
