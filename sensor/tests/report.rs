@@ -9,6 +9,8 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use sensor::server::{Answer, Server, ask};
 use sensor::{Outcome, schema};
@@ -222,6 +224,50 @@ fn the_sensor_serves_the_report_in_every_form() {
         none.body
     );
     assert_eq!(ask(address, "/report?format=pdf").unwrap().code, 400);
+}
+
+#[test]
+fn what_a_sensor_has_stored_can_be_reported_on_while_it_runs_and_after() {
+    let folder = TempDir::new().unwrap();
+    let state = folder.path().join("state");
+    fs::create_dir(&state).unwrap();
+    let settings = folder.path().join("phonehome.toml");
+    fs::write(&settings, format!("[state]\nfolder = {state:?}\n")).unwrap();
+    let mut command = sensor::command(["run", "--web.listen-address", "127.0.0.1:0"]);
+    command.args(["--replay", "-", "--config"]).arg(&settings);
+    let mut server = Server::start_fed(command);
+    server.line_with("serving on");
+    let asked = ["--directive", "us-bod-17-01", "--format", "json"];
+    let stored = |place: [&str; 2]| {
+        let args = MADE.iter().chain(&asked).copied().chain(place);
+        endpoints(sensor::run(args).ended_with(0).text())
+    };
+    let by_folder = ["--state-folder", state.to_str().unwrap()];
+    let by_settings = ["--config", settings.to_str().unwrap()];
+    // The sensor has its file open, and nothing to tell yet.
+    assert_eq!(stored(by_folder), Vec::<[Value; 5]>::new());
+    server.feed(&sensor::capture::demo_pcap());
+    server.close();
+    server.line_with("the replay has ended");
+    let expected = endpoints(&text(&asked));
+    assert_eq!(expected.len(), 3);
+    // What is stored is five seconds behind at most.
+    let end = Instant::now() + sensor::PATIENCE;
+    while stored(by_folder) != expected {
+        assert!(Instant::now() < end, "{:?}", stored(by_folder));
+        sleep(Duration::from_millis(100));
+    }
+    assert_eq!(stored(by_settings), expected);
+}
+
+/// What a document says of each endpoint.
+fn endpoints(document: &str) -> Vec<[Value; 5]> {
+    let document = schema::valid("report", document.as_bytes());
+    let rows = document["parts"][0]["endpoints"].as_array().unwrap();
+    let keys = ["host", "verdict", "state", "first_seen", "last_seen"];
+    rows.iter()
+        .map(|it| keys.map(|key| it[key].clone()))
+        .collect()
 }
 
 #[test]
