@@ -411,21 +411,6 @@ pub const fn is_flagged(verdict: Verdict) -> bool {
     }
 }
 
-/// The word for a verdict in output and labels.
-#[must_use]
-pub const fn verdict_word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::None => "none",
-        Verdict::EmbedOnly => "embed-only",
-        Verdict::Contact => "contact",
-        Verdict::Embedded => "embedded",
-        Verdict::Likely => "likely",
-        Verdict::Installed => "installed",
-        Verdict::InstalledActive => "installed-active",
-        Verdict::Manager => "manager",
-    }
-}
-
 /// The id of a vendor in labels and documents; `other` if the catalogue has no such vendor.
 fn vendor_word(catalogue: &Catalogue, vendor: VendorId) -> &str {
     catalogue

@@ -115,6 +115,35 @@ pub enum Verdict {
     Manager,
 }
 
+impl Verdict {
+    /// All verdicts, the least severe first.
+    pub const ALL: [Self; 8] = [
+        Self::None,
+        Self::EmbedOnly,
+        Self::Contact,
+        Self::Embedded,
+        Self::Likely,
+        Self::Installed,
+        Self::InstalledActive,
+        Self::Manager,
+    ];
+
+    /// The word for it in output and labels.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::EmbedOnly => "embed-only",
+            Self::Contact => "contact",
+            Self::Embedded => "embedded",
+            Self::Likely => "likely",
+            Self::Installed => "installed",
+            Self::InstalledActive => "installed-active",
+            Self::Manager => "manager",
+        }
+    }
+}
+
 /// A host, a vendor, and what is known of the two.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {

@@ -20,7 +20,7 @@
 //! | [`log`] | events | lines on standard error |
 //! | [`app`], [`cli`] | the command line | the program |
 //!
-//! [`time`], [`host`] and [`reader`] are used by all. Everything up to `worker`, and `resolved` and
+//! [`time`], [`host`] and [`reader`] are used by all, [`wall`] by what is not pure. Everything up to `worker`, and `resolved` and
 //! `findings`, is pure: values in, values out, no clock, no file, no thread. `ARCHITECTURE.md` says
 //! what holds everywhere.
 
@@ -48,4 +48,5 @@ pub mod store;
 pub mod time;
 pub mod triage;
 pub mod visibility;
+pub mod wall;
 pub mod worker;

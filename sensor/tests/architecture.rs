@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module, and the modules it may use. The shell comes last; no module above it uses it.
-const ARROWS: [(&str, &[&str]); 27] = [
+const ARROWS: [(&str, &[&str]); 28] = [
     ("time", &[]),
     ("host", &[]),
     ("reader", &[]),
@@ -47,7 +47,8 @@ const ARROWS: [(&str, &[&str]); 27] = [
         "findings",
         &["detection", "host", "names", "resolved", "time"],
     ),
-    ("capture", &["frame", "time"]),
+    ("wall", &["time"]),
+    ("capture", &["frame", "time", "wall"]),
     (
         "pipeline",
         &[
@@ -62,11 +63,12 @@ const ARROWS: [(&str, &[&str]); 27] = [
             "time",
             "triage",
             "visibility",
+            "wall",
             "worker",
         ],
     ),
     ("inventory", &["findings", "host"]),
-    ("store", &["findings", "host", "time"]),
+    ("store", &["findings", "host", "time", "wall"]),
     (
         "export",
         &[
@@ -77,6 +79,7 @@ const ARROWS: [(&str, &[&str]); 27] = [
             "names",
             "time",
             "visibility",
+            "wall",
         ],
     ),
     (
@@ -98,6 +101,7 @@ const ARROWS: [(&str, &[&str]); 27] = [
             "pipeline",
             "store",
             "time",
+            "wall",
             "worker",
         ],
     ),
@@ -120,6 +124,7 @@ const ARROWS: [(&str, &[&str]); 27] = [
             "pipeline",
             "store",
             "time",
+            "wall",
             "worker",
         ],
     ),
@@ -178,6 +183,7 @@ fn the_pure_half_reads_no_clock_and_opens_nothing() {
         "cli",
         "config",
         "log",
+        "wall",
         "main",
         "lib",
     ];

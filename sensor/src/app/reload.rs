@@ -8,7 +8,6 @@
 
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use phonehome_signatures::Catalogue;
@@ -18,7 +17,7 @@ use crate::config::{Change, Config, Duties, KEYS, Layers};
 use crate::export::Reload;
 use crate::log::Dial;
 use crate::pipeline::Loaded;
-use crate::time::Timestamp;
+use crate::wall;
 
 /// Reads settings and what they name again.
 #[derive(Debug)]
@@ -50,7 +49,7 @@ impl Reloader {
         shared: Arc<Shared>,
         dial: Dial,
     ) -> Self {
-        let at = now();
+        let at = wall::now();
         let newest = Reload {
             at,
             succeeded_at: at,
@@ -76,7 +75,7 @@ impl Reloader {
     /// All that is wrong, a sentence each.
     pub fn reload(&self) -> Result<(), Vec<String>> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = now();
+        let at = wall::now();
         match self.read() {
             Ok(read) => {
                 let waiting = waiting(&self.started, &read.config);
@@ -186,15 +185,6 @@ fn sentences(error: &dyn Error) -> Vec<String> {
         cause = it.source();
     }
     text.lines().map(str::to_owned).collect()
-}
-
-/// The time by the clock of the machine.
-fn now() -> Timestamp {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    let secs = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
-    Timestamp::from_secs_nanos(secs, since.subsec_nanos())
 }
 
 /// Errors of one reload that are kept to be shown; the log has all.

@@ -14,13 +14,14 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::settings::{Prefilter, Settings};
 use crate::frame::{Card, LinkType, Run};
 use crate::time::Timestamp;
+use crate::wall;
 use filter::Tried;
 use port::{Interface, Port};
 use prefilter::{Budget, Cutoff};
@@ -335,14 +336,7 @@ impl fmt::Debug for Opened {
 /// may hold frames back for as long as `hold`, and hand them over as long after.
 fn settled_time(hold: Duration) -> Timestamp {
     let held = i64::try_from(hold.as_nanos() * 2).unwrap_or(i64::MAX);
-    Timestamp::from_nanos(now().as_nanos().saturating_sub(held))
-}
-
-fn now() -> Timestamp {
-    let since_epoch = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Timestamp::from_nanos(i64::try_from(since_epoch.as_nanos()).unwrap_or(i64::MAX))
+    Timestamp::from_nanos(wall::now().as_nanos().saturating_sub(held))
 }
 
 /// How long silence is waited for.

@@ -5,7 +5,6 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, ValueEnum};
 use phonehome_signatures::{Catalogue, Directives};
@@ -20,7 +19,7 @@ use crate::export::{self, Snapshot, json};
 use crate::findings::Limits;
 use crate::pipeline::{Loaded, Sizes};
 use crate::time::Timestamp;
-use crate::{store, worker};
+use crate::{store, wall, worker};
 
 /// Options of `phonehome report`.
 #[derive(Args, Debug)]
@@ -86,7 +85,7 @@ pub(super) fn main(options: &Options) -> Ended {
         (snapshot, Origin::Files, code)
     };
     let ask = Ask {
-        made: options.made.unwrap_or_else(now),
+        made: options.made.unwrap_or_else(wall::now),
         sensor: options.sensor.clone(),
         origin,
     };
@@ -238,12 +237,6 @@ fn time(text: &str) -> Result<Timestamp, String> {
         .parse()
         .map_err(|_| "write it as 2026-01-31T12:00:00Z".to_owned())?;
     Ok(Timestamp::from_secs_nanos(at.as_second(), 0))
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let secs = since.map_or(0, |it| i64::try_from(it.as_secs()).unwrap_or(i64::MAX));
-    Timestamp::from_secs_nanos(secs, 0)
 }
 
 fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {

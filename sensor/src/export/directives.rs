@@ -232,7 +232,7 @@ mod tests {
             (Verdict::Manager, Countable::Manager),
         ];
         for (verdict, kind) in verdicts {
-            assert_eq!(crate::export::verdict_word(verdict), kind.as_str());
+            assert_eq!(verdict.as_str(), kind.as_str());
         }
     }
 

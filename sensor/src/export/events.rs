@@ -18,7 +18,7 @@ use phonehome_signatures::{Catalogue, Evidence, Signature, VendorId};
 use ring::digest;
 use serde::Serialize;
 
-use super::{VERSION, vendor_word, verdict_word};
+use super::{VERSION, vendor_word};
 use crate::detection::Sighting;
 use crate::findings::{Finding, Verdict};
 use crate::host::Address;
@@ -162,7 +162,7 @@ impl<'a> Event<'a> {
             What::Change {
                 change, finding, ..
             } => {
-                let verdict = verdict_word(finding.verdict);
+                let verdict = finding.verdict.as_str();
                 format!("phonehome {vendor}: finding {change}, verdict {verdict}")
             }
         }
@@ -240,7 +240,7 @@ impl<'a> Event<'a> {
                 change, finding, ..
             } => {
                 object.change = Some(change);
-                object.verdict = Some(verdict_word(finding.verdict));
+                object.verdict = Some(finding.verdict.as_str());
                 object.grounds = Some(&finding.grounds);
                 object.products = Some(&finding.products);
                 object.first_seen = Some(super::rfc3339(finding.first_seen));

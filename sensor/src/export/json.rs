@@ -9,7 +9,6 @@ use serde::ser::{SerializeMap, Serializer};
 
 use super::{
     DECODE_REASONS, LAYERS, PROGRAM, SKIPPED, STAGES, Snapshot, VERSION, link_word, rfc3339,
-    verdict_word,
 };
 use crate::detection::Reach;
 use crate::findings::Finding;
@@ -334,7 +333,7 @@ fn finding<'a>(snapshot: &'a Snapshot, finding: &'a Finding) -> FindingRow<'a> {
             id: snapshot.vendor_id(finding.vendor),
             name: snapshot.vendor_name(finding.vendor),
         },
-        verdict: verdict_word(finding.verdict),
+        verdict: finding.verdict.as_str(),
         state: snapshot.state(finding).as_str(),
         state_since: rfc3339(finding.state_since),
         waiver: snapshot.waived(finding).map(directives::waiver),

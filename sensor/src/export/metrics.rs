@@ -18,7 +18,7 @@ use super::json::{ECH, QUIC_VERSIONS};
 use super::protection::Protection;
 use super::{
     CHANGES, DATAGRAMS, DECODE_REASONS, LAYERS, PACKETS, REFUSED, ROLES, SKIPPED, STAGES, Snapshot,
-    UNWRAPPED, VERSION, day_start, link_word, verdict_word,
+    UNWRAPPED, VERSION, day_start, link_word,
 };
 use crate::detection::Reach;
 use crate::findings::Verdict;
@@ -490,7 +490,7 @@ fn active_hosts(page: &mut Page, snapshot: &Snapshot) {
 
 fn findings(page: &mut Page, snapshot: &Snapshot) {
     directives::states(page, snapshot);
-    let verdicts = OPEN_VERDICTS.map(verdict_word);
+    let verdicts = OPEN_VERDICTS.map(Verdict::as_str);
     page.count(
         "phonehome_open_findings",
         "Findings in state active, quiet or returned, by verdict.",
@@ -499,7 +499,7 @@ fn findings(page: &mut Page, snapshot: &Snapshot) {
             snapshot
                 .stated()
                 .filter(|(_, state)| state.is_open())
-                .map(|(it, _)| ([snapshot.vendor_id(it.vendor), verdict_word(it.verdict)], 1)),
+                .map(|(it, _)| ([snapshot.vendor_id(it.vendor), it.verdict.as_str()], 1)),
         ),
     );
     page.counter(

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::{Snapshot, human_count, human_octets, is_flagged, iso_seconds, verdict_word};
+use super::{Snapshot, human_count, human_octets, is_flagged, iso_seconds};
 use crate::findings::{Finding, State, Verdict};
 use crate::host::Address;
 
@@ -165,7 +165,7 @@ fn table(text: &mut String, snapshot: &Snapshot, findings: &[&Finding], style: S
         if place > 0 {
             text.push('\n');
         }
-        let verdict = format!("{:<VERDICT$}", verdict_word(finding.verdict));
+        let verdict = format!("{:<VERDICT$}", finding.verdict.as_str());
         let contacts = finding
             .contacts
             .iter()
@@ -218,7 +218,7 @@ fn legend(text: &mut String, findings: &[&Finding], style: Style) {
     let verdicts: BTreeSet<Verdict> = findings.iter().map(|it| it.verdict).collect();
     let _ = writeln!(text, "\n{}", style.paint(Paint::Bold, "VERDICTS"));
     for verdict in verdicts.into_iter().rev() {
-        let first = format!("  {:<VERDICT$}  ", verdict_word(verdict));
+        let first = format!("  {:<VERDICT$}  ", verdict.as_str());
         let next = " ".repeat(first.chars().count());
         paragraph(text, &first, &next, meaning(verdict));
     }

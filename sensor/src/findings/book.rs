@@ -1,6 +1,6 @@
 //! The book of findings: the one place that takes notices and gives verdicts.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,15 +8,14 @@ use foldhash::fast::RandomState;
 
 use phonehome_signatures::{Catalogue, Service, SignatureId, VendorId};
 
-use super::grounds::grounds;
-use super::record::{Effect, Mark, Octets, Over, Record, Side};
+use super::record::{Effect, Mark, Octets, Over, Record};
 use super::roles::{Hosts, View};
 use super::state::{Seen, Spans, State};
 use super::tally::Tally;
 use super::verdict::Manner;
 use super::watch::{Watch, Watched};
 use super::weight::Class;
-use super::{Cause, Change, ChangeKind, Counts, Finding, HostsSeen, Limits, Verdict};
+use super::{Cause, Change, ChangeKind, Counts, Limits, Verdict};
 use crate::detection::{Connection, Notice, Progress, Reach, Resolution, Sighting, What};
 use crate::host::{Address, HomeNetworks};
 use crate::names::{Endpoint, Observation, Source};
@@ -25,6 +24,8 @@ use crate::time::Timestamp;
 
 mod keep;
 mod lapse;
+mod room;
+mod shown;
 
 /// All findings, and what is needed to judge the next notice.
 ///
@@ -172,81 +173,6 @@ impl Book {
     pub fn count(&mut self, change: &Change) {
         let key = (change.vendor, change.kind);
         *self.tally.changes.entry(key).or_default() += 1;
-    }
-
-    /// All findings that something is to be said of, by vendor, the worst first, then by host.
-    ///
-    /// Those with [`Verdict::None`] and [`Verdict::EmbedOnly`] are among them. A host without any
-    /// sighting of its own, such as a resolver that only asks for others, is not.
-    #[must_use]
-    pub fn findings(&self) -> Vec<Finding> {
-        let mut findings: Vec<Finding> = self
-            .records
-            .keys()
-            .filter_map(|(host, vendor)| self.finding(*host, *vendor))
-            .collect();
-        findings.sort_unstable_by(|a, b| {
-            (a.vendor, b.verdict, a.host).cmp(&(b.vendor, a.verdict, b.host))
-        });
-        findings
-    }
-
-    /// The finding of one host and one vendor.
-    #[must_use]
-    pub fn finding(&self, host: Address, vendor: VendorId) -> Option<Finding> {
-        let record = self.records.get(&(host, vendor))?;
-        let view = self.hosts.view(host);
-        let signals = record.track(view)?.signals;
-        let verdict = record.verdict(view);
-        let (first_seen, last_seen) = span(record, view)?;
-
-        let mut names: Vec<_> = record
-            .names
-            .iter()
-            .filter(|it| view == View::All || it.direct > 0)
-            .filter_map(|it| {
-                let signature = self.catalogue.signature(it.signature)?;
-                Some((it.name.clone(), signature.id.clone()))
-            })
-            .collect();
-        names.sort_unstable_by(|a, b| (a.0.as_str(), &a.1).cmp(&(b.0.as_str(), &b.1)));
-        Some(Finding {
-            host,
-            vendor,
-            verdict,
-            grounds: grounds(record, view, verdict, |it| self.class(it)),
-            products: self.products(record, view, verdict),
-            categories: signals.categories().collect(),
-            first_seen,
-            last_seen,
-            contacts: contacts(record, view),
-            sources: sources(record, view),
-            sent: record.sent,
-            received: record.received,
-            names,
-            state: record.course.state,
-            state_since: record.course.since,
-        })
-    }
-
-    /// How many home hosts were seen on the wire, and how many of them have a finding.
-    #[must_use]
-    pub fn hosts(&self) -> HostsSeen {
-        let with_finding: HashSet<Address, RandomState> = self
-            .records
-            .iter()
-            .filter(|((host, _), record)| {
-                record.verdict(self.hosts.view(*host)) >= Verdict::Contact
-            })
-            .map(|((host, _), _)| *host)
-            .collect();
-        let (resolvers, proxies) = self.hosts.with_roles();
-        HostsSeen {
-            alive: self.hosts.alive(),
-            with_finding: with_finding.len(),
-            resolvers,
-            proxies,
-        }
     }
 
     /// How many home hosts were seen on the wire.
@@ -585,92 +511,6 @@ impl Book {
         })
     }
 
-    /// The record of a host and a vendor, which is made if there is room, or can be made room.
-    fn record(&mut self, key: (Address, VendorId), at: Timestamp) -> Option<&mut Record> {
-        let course = self.begun(at);
-        if !self.records.contains_key(&key) {
-            if self.records.len() >= self.limits.findings && !self.make_room(key.0) {
-                self.counts.findings_refused += 1;
-                return None;
-            }
-            self.weak.push_back(key);
-        }
-        self.touched.insert((key.1, key.0));
-        let made = || Record::begun(course);
-        Some(self.records.entry(key).or_insert_with(made))
-    }
-
-    /// Takes out the oldest record that may as well be of a host that does not exist: it was never
-    /// seen to exchange anything with anyone, nor to come back. `false` if there is none.
-    ///
-    /// Hosts that only come back have half of the room at most, as someone may make up the same
-    /// hosts again and again; and they have to give way to a newcomer that is there.
-    fn make_room(&mut self, newcomer: Address) -> bool {
-        while let Some(key) = self.weak.pop_front() {
-            let Some(record) = self
-                .records
-                .get(&key)
-                .filter(|it| !self.is_there(key.0, it))
-            else {
-                continue;
-            };
-            if record.is_lasting() && self.lasting.len() < self.limits.findings.div_ceil(2) {
-                self.lasting.push_back(key);
-                continue;
-            }
-            self.take_out(key);
-            return true;
-        }
-        if !self.hosts.is_proven(newcomer) {
-            return false;
-        }
-        while let Some(key) = self.lasting.pop_front() {
-            if self
-                .records
-                .get(&key)
-                .is_some_and(|it| !self.is_there(key.0, it))
-            {
-                self.take_out(key);
-                return true;
-            }
-        }
-        false
-    }
-
-    /// Whether a host was seen to exchange anything, by its record or else.
-    fn is_there(&self, host: Address, record: &Record) -> bool {
-        record.is_exchanging() || self.hosts.is_proven(host)
-    }
-
-    fn take_out(&mut self, key: (Address, VendorId)) {
-        self.records.remove(&key);
-        self.touched.insert((key.1, key.0));
-        self.counts.findings_evicted += 1;
-    }
-
-    /// The products that the signatures which bear the verdict name.
-    fn products(&self, record: &Record, view: View, verdict: Verdict) -> Vec<String> {
-        let mut products: Vec<String> = record
-            .tallies
-            .iter()
-            .filter(|it| {
-                let direct: u32 = it
-                    .reached
-                    .iter()
-                    .fold(it.elsewhere, |sum, count| sum.saturating_add(*count));
-                direct > 0 || view == View::All && (it.asked > 0 || it.answered > 0)
-            })
-            .filter(|it| {
-                let class = self.class(it.signature);
-                class.is_some_and(|it| it.weight.bears(verdict))
-            })
-            .filter_map(|it| self.catalogue.signature(it.signature)?.product.clone())
-            .collect();
-        products.sort_unstable();
-        products.dedup();
-        products
-    }
-
     /// Takes note that what is said of a host may have changed for every vendor.
     fn touch(&mut self, host: Address) {
         let vendors = (0..)
@@ -710,37 +550,6 @@ fn named(mut cause: Cause, record: &Record) -> Cause {
         cause.name = record.name_of(cause.signature).cloned();
     }
     cause
-}
-
-fn span(record: &Record, view: View) -> Option<(Timestamp, Timestamp)> {
-    let direct = record.direct.span;
-    let dns = match view {
-        View::All => record.dns.span,
-        View::Direct | View::Nothing => None,
-    };
-    match (direct, dns) {
-        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-        (one, other) => one.or(other),
-    }
-}
-
-fn contacts(record: &Record, view: View) -> [u64; 5] {
-    let Side { mut contacts, .. } = record.direct;
-    if view == View::All {
-        for (sum, count) in contacts.iter_mut().zip(record.dns.contacts) {
-            *sum += count;
-        }
-    }
-    contacts
-}
-
-fn sources(record: &Record, view: View) -> [u64; 8] {
-    let mut sources = record.sources;
-    if view != View::All {
-        sources[Source::DnsQuery as usize] = 0;
-        sources[Source::DnsAnswer as usize] = 0;
-    }
-    sources
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 //! comes from the wire, and meet none of its state: no counter, no table, no finding.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use phonehome_signatures::{Catalogue, Confidence, Evidence, Service, Signature};
 
@@ -20,6 +20,7 @@ use crate::intake::{Intake, Outlet, worker_of};
 use crate::names::{Endpoint, Transport};
 use crate::time::Timestamp;
 use crate::triage::Triage;
+use crate::wall;
 use crate::worker::Bounds;
 
 pub(super) mod frames;
@@ -161,10 +162,7 @@ impl Perch {
     /// An exchange that left at that time came out as a finding.
     pub(super) fn found(&mut self, capture: usize, worker: usize, left: Instant) {
         let now = Instant::now();
-        let since_epoch = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let at = Timestamp::from_nanos(i64::try_from(since_epoch.as_nanos()).unwrap_or(i64::MAX));
+        let at = wall::now();
         if let Some(newest) = self.newest.get_mut(capture * self.workers + worker) {
             *newest = (now, Some(at));
         }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Transaction, params};
 
-use super::text::{count, time, verdict};
+use super::text::{count, time};
 use crate::findings::history::Past;
 use crate::findings::saved::{SavedFinding, SavedHost, SavedWatch};
 use crate::host::Address;
@@ -59,7 +59,7 @@ fn findings(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<()
         statement.execute(params![
             it.host.to_string(),
             it.vendor,
-            verdict(it.verdict),
+            it.verdict.as_str(),
             it.state.as_str(),
             time(it.state_since),
             time(it.first_seen),
@@ -98,8 +98,8 @@ fn changes(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<()>
             it.host.to_string(),
             it.vendor.as_ref(),
             it.kind.as_str(),
-            verdict(it.from),
-            verdict(it.to),
+            it.from.as_str(),
+            it.to.as_str(),
         ])?;
     }
     Ok(())

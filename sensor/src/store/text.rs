@@ -25,21 +25,8 @@ pub(super) fn read_host(text: &str) -> Option<Address> {
     Some(Address::from(text.parse::<IpAddr>().ok()?))
 }
 
-pub(super) const fn verdict(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::None => "none",
-        Verdict::EmbedOnly => "embed-only",
-        Verdict::Contact => "contact",
-        Verdict::Embedded => "embedded",
-        Verdict::Likely => "likely",
-        Verdict::Installed => "installed",
-        Verdict::InstalledActive => "installed-active",
-        Verdict::Manager => "manager",
-    }
-}
-
 pub(super) fn read_verdict(text: &str) -> Option<Verdict> {
-    VERDICTS.into_iter().find(|it| verdict(*it) == text)
+    Verdict::ALL.into_iter().find(|it| it.as_str() == text)
 }
 
 pub(super) fn read_state(text: &str) -> Option<State> {
@@ -54,17 +41,6 @@ pub(super) fn read_change(text: &str) -> Option<ChangeKind> {
 pub(super) fn count(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
-
-const VERDICTS: [Verdict; 8] = [
-    Verdict::None,
-    Verdict::EmbedOnly,
-    Verdict::Contact,
-    Verdict::Embedded,
-    Verdict::Likely,
-    Verdict::Installed,
-    Verdict::InstalledActive,
-    Verdict::Manager,
-];
 
 #[cfg(test)]
 mod tests {
@@ -87,9 +63,8 @@ mod tests {
 
     #[test]
     fn words_are_read_as_they_are_written() {
-        for it in VERDICTS {
-            assert_eq!(read_verdict(verdict(it)), Some(it));
-            assert_eq!(verdict(it), crate::export::verdict_word(it));
+        for it in Verdict::ALL {
+            assert_eq!(read_verdict(it.as_str()), Some(it));
         }
         for it in State::ALL {
             assert_eq!(read_state(it.as_str()), Some(it));

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use super::Store;
 use super::save::{Batch, save};
 use crate::time::Timestamp;
+use crate::wall;
 
 /// The way to the thread that saves. It takes one batch at a time.
 #[derive(Debug)]
@@ -58,7 +59,7 @@ impl Store {
         let (batches, inbox) = bounded(1);
         let (outbox, outcomes) = bounded(OUTCOMES);
         let counts = Counts {
-            last_save: now(),
+            last_save: wall::now(),
             file_bytes: size(&self.connection).unwrap_or_default(),
             ..Counts::default()
         };
@@ -162,7 +163,7 @@ impl Desk {
             counts.add(took);
             match saved {
                 Ok(deleted) => {
-                    counts.last_save = now();
+                    counts.last_save = wall::now();
                     counts.deleted[0] += deleted.findings;
                     counts.deleted[1] += deleted.changes;
                     if let Some(size) = size(&self.store.connection) {
@@ -230,15 +231,6 @@ fn size(connection: &Connection) -> Option<u64> {
     let query = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
     let size: i64 = connection.query_row(query, [], |it| it.get(0)).ok()?;
     u64::try_from(size).ok()
-}
-
-/// The time by the clock of the machine.
-fn now() -> Timestamp {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    let secs = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
-    Timestamp::from_secs_nanos(secs, since.subsec_nanos())
 }
 
 /// Upper bounds of the time that a save takes.

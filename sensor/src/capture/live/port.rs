@@ -9,10 +9,11 @@ use pcap::{Active, BpfProgram, Capture, Device, Packet, Precision, Stat};
 
 use super::fanout::Group;
 use super::prefilter::Cutoff;
-use super::{OpenError, State, Why, ethtool, filter, now, wrong_filter};
+use super::{OpenError, State, Why, ethtool, filter, wrong_filter};
 use crate::capture::settings::Settings;
 use crate::frame::{Frame, LinkType, Run};
 use crate::time::Timestamp;
+use crate::wall;
 
 /// What the threads that hear an interface share.
 pub(super) struct Interface {
@@ -189,7 +190,7 @@ impl Port {
         if interface.settings.threads > 1 {
             let joined = interface.group.join(&handle);
             joined.map_err(|it| Why::Other(format!("cannot join the other threads: {it}")))?;
-            self.since = now();
+            self.since = wall::now();
             // What has been lost by now was heard by another thread too.
             self.counted = handle.stats().map(Counted::from).unwrap_or_default();
         } else {

@@ -10,7 +10,7 @@
 
 use super::text::in_line;
 use super::{Event, Severity, What, flow_id};
-use crate::export::{PROGRAM, VERSION, verdict_word};
+use crate::export::{PROGRAM, VERSION};
 use crate::host::Address;
 use crate::time::Timestamp;
 
@@ -92,7 +92,7 @@ fn put_change(values: &mut Values, event: &Event<'_>) {
     if !finding.products.is_empty() {
         values.put_labelled(2, "product", &finding.products.join(", "));
     }
-    values.put_labelled(3, "verdict", verdict_word(finding.verdict));
+    values.put_labelled(3, "verdict", finding.verdict.as_str());
     values.put_labelled(4, "change", change);
     values.put("msg", &finding.grounds.join("\n"));
 }

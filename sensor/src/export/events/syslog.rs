@@ -11,7 +11,7 @@ use std::io::{self, Write};
 
 use super::text::in_line;
 use super::{Event, Severity, Shape, What, cef, text};
-use crate::export::{PROGRAM, rfc3339, verdict_word};
+use crate::export::{PROGRAM, rfc3339};
 
 /// What a message holds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -84,7 +84,7 @@ impl Sender {
                 change, finding, ..
             } => {
                 put_parameter(out, "change", change);
-                put_parameter(out, "verdict", verdict_word(finding.verdict));
+                put_parameter(out, "verdict", finding.verdict.as_str());
             }
         }
         out.extend_from_slice(b"] ");

@@ -1,7 +1,6 @@
 //! Events as a sentence for people, without the line feed.
 
 use super::{Event, What};
-use crate::export::verdict_word;
 
 /// Writes an event as one line of text.
 #[must_use]
@@ -34,7 +33,7 @@ pub fn sentence(event: &Event<'_>) -> String {
         } => {
             let mut text = format!(
                 "{host}: finding {change} for {vendor}, verdict {}",
-                verdict_word(finding.verdict)
+                finding.verdict.as_str()
             );
             if let Some(ground) = finding.grounds.first() {
                 text.push_str("; ");

@@ -19,7 +19,7 @@ use crate::export::table::unseen::{connections_sentence, lines, unnamed_rows};
 use crate::export::table::{clean, human_duration, meaning};
 use crate::export::{
     Canary, Mode, STAGES, Snapshot, VERSION, human_count, human_octets, human_share, is_flagged,
-    iso_seconds, verdict_word,
+    iso_seconds,
 };
 use crate::findings::{Finding, Verdict};
 use crate::host::Address;
@@ -306,7 +306,7 @@ impl Row {
             host: finding.host.to_string(),
             vendor: clean(&snapshot.vendor_name(finding.vendor)),
             products: clean(&finding.products.join(", ")),
-            verdict: verdict_word(finding.verdict),
+            verdict: finding.verdict.as_str(),
             class,
             sign,
             meaning: meaning(finding.verdict),
@@ -381,7 +381,7 @@ fn vendors(snapshot: &Snapshot, flagged: &[&Finding]) -> Vec<VendorRow> {
             let parts: Vec<String> = verdicts
                 .iter()
                 .rev()
-                .map(|(it, count)| format!("{} {}", human_count(*count as u64), verdict_word(*it)))
+                .map(|(it, count)| format!("{} {}", human_count(*count as u64), it.as_str()))
                 .collect();
             let row = VendorRow {
                 name: clean(&snapshot.vendor_name(vendor)),

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use hyper::header::{ACCEPT_ENCODING, AUTHORIZATION, HOST, ORIGIN};
 use hyper::{Method, Request};
@@ -22,7 +22,7 @@ use super::{InForce, Limits, Reload, ShowHosts, State};
 use crate::export::metrics::web::{Ended, Web};
 use crate::export::web_config::{Keeper, Look, Rate, WebConfig};
 use crate::export::{Ready, json, metrics};
-use crate::time::Timestamp;
+use crate::wall;
 
 /// What a site is made of.
 pub(super) struct Setup {
@@ -331,7 +331,7 @@ impl Site {
         match asked.route {
             Route::Page => {
                 let view = asked.view.unwrap_or_default();
-                match page::html(snapshot, view, &setup.metrics_path, now()) {
+                match page::html(snapshot, view, &setup.metrics_path, Some(wall::now())) {
                     Some(html) => Answer::page(html, page::STYLE),
                     None => Answer::text(500, "the page could not be written\n"),
                 }
@@ -346,7 +346,7 @@ impl Site {
                 Answer::new(200, Kind::Metrics, text.into_bytes())
             }
             Route::Report => match asked.report {
-                Some(wanted) => wanted.make(snapshot, in_force, now()),
+                Some(wanted) => wanted.make(snapshot, in_force, Some(wall::now())),
                 None => Answer::text(404, ""),
             },
             Route::Ready => match &snapshot.ready {
@@ -380,15 +380,6 @@ impl Site {
     fn bucket(&self) -> MutexGuard<'_, Bucket> {
         self.bucket.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The time of the clock, if it is one.
-fn now() -> Option<Timestamp> {
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .ok()?;
-    let secs = i64::try_from(now.as_secs()).ok()?;
-    Some(Timestamp::from_secs_nanos(secs, now.subsec_nanos()))
 }
 
 /// Has everything reloaded, beside the event loop, and tells how it went.

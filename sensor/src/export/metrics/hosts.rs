@@ -7,7 +7,7 @@
 use std::cmp::Reverse;
 use std::fmt::Write;
 
-use super::super::{Snapshot, verdict_word};
+use super::super::Snapshot;
 use crate::findings::Finding;
 
 /// Writes a row a finding, the newest `most` of them, and how many were left out.
@@ -61,7 +61,7 @@ pub fn text(snapshot: &Snapshot, most: usize) -> String {
     let with_verdict: Vec<String> = rows
         .iter()
         .map(|(labels, it)| {
-            let (verdict, state) = (verdict_word(it.verdict), snapshot.state(it).as_str());
+            let (verdict, state) = (it.verdict.as_str(), snapshot.state(it).as_str());
             format!("{labels},verdict=\"{verdict}\",state=\"{state}\"")
         })
         .collect();

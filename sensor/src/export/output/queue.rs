@@ -6,10 +6,11 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use super::Kind;
 use crate::time::Timestamp;
+use crate::wall;
 
 /// Lines on their way to one output.
 #[derive(Debug)]
@@ -156,7 +157,7 @@ impl Queue {
         inside.counts.sent += sent;
         inside.counts.failed += failed;
         if sent > 0 {
-            inside.counts.last_success = Some(now());
+            inside.counts.last_success = Some(wall::now());
         }
     }
 
@@ -224,15 +225,6 @@ impl Inside {
 /// Octets that a line takes in a queue, with what manages it.
 fn weight(line: &[u8]) -> usize {
     line.len() + LINE_OVERHEAD
-}
-
-/// The time by the clock of the machine.
-fn now() -> Timestamp {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    let secs = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
-    Timestamp::from_secs_nanos(secs, since.subsec_nanos())
 }
 
 /// Octets beside those of a line: two counters in front of it, a pointer and a length in the queue,

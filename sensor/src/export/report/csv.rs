@@ -9,9 +9,9 @@ use super::elements::ByHand;
 use super::words::{evidence, waiver};
 use super::{Endpoint, Origin, Part, Report};
 use crate::detection::Reach;
+use crate::export::iso_seconds;
 use crate::export::table::clean;
 use crate::export::table::unseen::{connections_sentence, lines};
-use crate::export::{iso_seconds, verdict_word};
 
 /// Writes the report.
 #[must_use]
@@ -140,7 +140,7 @@ fn cells(report: &Report<'_>, part: &Part<'_>, endpoint: &Endpoint<'_>) -> Vec<S
         finding.host.to_string(),
         snapshot.vendor_id(finding.vendor).to_owned(),
         finding.products.join("; "),
-        verdict_word(finding.verdict).to_owned(),
+        finding.verdict.as_str().to_owned(),
         endpoint.stand.as_str().to_owned(),
         endpoint
             .waived

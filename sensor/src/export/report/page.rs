@@ -14,7 +14,7 @@ use super::words::{
 use super::{Cited, Endpoint, Origin, Part, Product, Report, Stand};
 use crate::export::table::unseen::{connections_sentence, lines, unnamed_rows};
 use crate::export::table::{clean, meaning};
-use crate::export::{Snapshot, VERSION, human_count, human_octets, iso_seconds, verdict_word};
+use crate::export::{Snapshot, VERSION, human_count, human_octets, iso_seconds};
 use crate::findings::Verdict;
 use crate::findings::waivers::Force;
 
@@ -160,7 +160,7 @@ impl Page {
             unseen: Unseen::of(report),
             methods: report.methods().iter().map(|it| clean(it)).collect(),
             limits: LIMITS,
-            verdicts: VERDICTS.map(|it| (verdict_word(it), meaning(it))).into(),
+            verdicts: VERDICTS.map(|it| (it.as_str(), meaning(it))).into(),
             states: Stand::ALL.map(|it| (it.as_str(), it.meaning())).into(),
             signatures: cited.map(SignatureRow::of).collect(),
             signatures_left_out: report.signatures.len().saturating_sub(MAX_SIGNATURES),
@@ -342,7 +342,7 @@ impl EndpointRow {
             host: finding.host.to_string(),
             vendor: clean(&snapshot.vendor_name(finding.vendor)),
             products: clean(&finding.products.join(", ")),
-            verdict: verdict_word(finding.verdict),
+            verdict: finding.verdict.as_str(),
             state: endpoint.stand.as_str(),
             waiver: clean(&waiver(snapshot, endpoint).unwrap_or_default()),
             grounds: finding.grounds.iter().map(|it| clean(it)).collect(),

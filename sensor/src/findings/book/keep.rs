@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use super::{Address, Book, Record, SignatureId, VendorId, View, Watch, contacts, span};
+use super::shown::{contacts, span};
+use super::{Address, Book, Record, SignatureId, VendorId, View, Watch};
 use crate::findings::record::{Cover, MAX_NAMES, MAX_SIGNATURES, Tally, Used};
 use crate::findings::saved::{
     Kept, Page, Restored, SavedFinding, SavedHost, SavedName, SavedTally, SavedWatch,

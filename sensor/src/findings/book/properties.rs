@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::tests::{GOOGLE, HOST, OTHER, RESOLVER, Story, address, builtin, tell};
 use super::*;
+use crate::findings::Finding;
 
 /// Names of all weights, one or more of each.
 const NAMES: [&str; 20] = [

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::*;
+use crate::findings::Finding;
 use crate::names::{Name, Transport};
 use crate::visibility::Unnamed;
 
