@@ -253,18 +253,35 @@ fn used_modules(text: &str) -> BTreeSet<String> {
         .next()
         .unwrap_or_default();
     let lines = code.lines().filter(|it| !it.trim_start().starts_with("//"));
-    lines
-        .flat_map(|line| {
-            line.split("crate::")
-                .skip(1)
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
-        })
-        .map(|rest| {
-            rest.chars()
-                .take_while(|it| it.is_alphanumeric() || *it == '_')
-                .collect()
-        })
-        .filter(|it: &String| !it.is_empty())
-        .collect()
+    let code: String = lines.collect();
+    let name = |text: &str| -> String {
+        let letters = text.trim_start().chars();
+        letters
+            .take_while(|it| it.is_alphanumeric() || *it == '_')
+            .collect()
+    };
+    let mut used = BTreeSet::new();
+    for rest in code.split("crate::").skip(1) {
+        match rest.strip_prefix('{') {
+            // Of a list, the modules stand at its own level.
+            Some(list) => {
+                let mut depth = 0;
+                let mut part = String::new();
+                for letter in list.chars() {
+                    match letter {
+                        '{' => depth += 1,
+                        '}' if depth == 0 => break,
+                        '}' => depth -= 1,
+                        ',' if depth == 0 => used.extend([name(&std::mem::take(&mut part))]),
+                        _ if depth == 0 => part.push(letter),
+                        _ => {}
+                    }
+                }
+                used.extend([name(&part)]);
+            }
+            None => used.extend([name(rest)]),
+        }
+    }
+    used.remove("");
+    used
 }
