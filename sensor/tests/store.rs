@@ -16,43 +16,42 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use nix::unistd::Uid;
 use rusqlite::{Connection, OpenFlags};
 use sensor::made::{file, host, question};
 use sensor::samples;
 use sensor::server::{Server, ask_until};
+use sensor::wire::{Wire, may_make_namespaces};
 use tempfile::TempDir;
 
 mod sensor;
 
 #[test]
 fn killed_at_any_moment_it_takes_back_nothing_and_tells_nothing_twice() {
-    let Some(wire) = Wire::new(HOSTS) else { return };
-    let state = wire.folder.path().join("state");
-    let _sender = wire.send_all(RATE);
+    let Some(site) = Site::new(HOSTS) else { return };
+    let state = site.wire.folder.path().join("state");
+    let _sender = site.send_all(RATE);
     let mut told: BTreeMap<String, usize> = BTreeMap::new();
     let mut random = Random(0x9e37_79b9);
     let mut opened_before = 0;
     let mut with_findings = 0;
     for round in 0..KILLS {
-        let mut sensor = wire.start(&state);
+        let mut sensor = site.start(&state);
         // One in three times while it may be starting still.
         if round % 3 != 0 {
-            wire.wait_for("/-/ready", |it| it == "ready\n");
+            site.wire.wait_for("/-/ready", |it| it == "ready\n");
         }
         let end = Instant::now() + Duration::from_millis(random.below(100, 2_000));
         let mut counted = 0;
         while Instant::now() < end {
-            for (host, verdict) in wire.hosts() {
+            for (host, verdict) in site.hosts() {
                 let held = told.entry(host).or_default();
                 assert!(verdict >= *held, "a verdict fell in round {round}");
                 *held = verdict;
             }
-            let changes = samples(&wire.get("/metrics"));
+            let changes = samples(&site.wire.get("/metrics"));
             let opened = changes.iter().filter(|it| {
                 it.name == "phonehome_finding_changes_total" && it.labels["change"] == "opened"
             });
@@ -73,7 +72,7 @@ fn killed_at_any_moment_it_takes_back_nothing_and_tells_nothing_twice() {
                 "{host}: {verdict} was told, {saved:?} is kept"
             );
         }
-        for event in wire.events() {
+        for event in site.events() {
             assert!(kept.changes.contains(&event), "{event:?}, round {round}");
         }
         let (opened, hosts) = kept.opened();
@@ -91,19 +90,19 @@ fn killed_at_any_moment_it_takes_back_nothing_and_tells_nothing_twice() {
         "most rounds had nothing to lose: {with_findings}"
     );
     assert!(opened_before > 500, "{opened_before}");
-    let events = wire.events();
+    let events = site.events();
     let opened: Vec<_> = events.iter().filter(|it| it.1 == "opened").collect();
     let hosts: BTreeSet<_> = opened.iter().map(|it| &it.0).collect();
     assert_eq!(hosts.len(), opened.len(), "an event opened a finding twice");
     assert!(hosts.len() > 400, "{}", hosts.len());
     // A last run shows all that was ever told, and ends as it should.
-    let mut sensor = wire.start(&state);
-    wire.wait_for("/-/ready", |it| it == "ready\n");
-    let shown = wire.hosts();
+    let mut sensor = site.start(&state);
+    site.wire.wait_for("/-/ready", |it| it == "ready\n");
+    let shown = site.hosts();
     for (host, verdict) in &told {
         assert!(shown.get(host) >= Some(verdict), "{host}");
     }
-    let page = samples(&wire.get("/metrics"));
+    let page = samples(&site.wire.get("/metrics"));
     assert_eq!(
         sensor::sum(&page, "phonehome_store_save_failures_total"),
         0.0
@@ -114,17 +113,17 @@ fn killed_at_any_moment_it_takes_back_nothing_and_tells_nothing_twice() {
 
 #[test]
 fn a_full_disk_is_told_and_counted_and_all_is_saved_when_there_is_room_again() {
-    let Some(wire) = Wire::new(HOSTS) else { return };
-    let disk = Disk::new(wire.folder.path().join("disk"), "size=260k");
-    let sensor = wire.start(&disk.0);
-    wire.wait_for("/-/ready", |it| it == "ready\n");
-    let mut sender = wire.send_all(4 * RATE);
+    let Some(site) = Site::new(HOSTS) else { return };
+    let disk = Disk::new(site.wire.folder.path().join("disk"), "size=260k");
+    let sensor = site.start(&disk.0);
+    site.wire.wait_for("/-/ready", |it| it == "ready\n");
+    let mut sender = site.send_all(4 * RATE);
     sensor.line_with("findings cannot be saved, and are kept in memory until they can");
     assert!(sender.wait().unwrap().success());
     // All are told in spite of it.
     let all = |page: &str| opened(page) == HOSTS as u64;
-    wire.wait_for("/metrics", all);
-    let page = samples(&wire.get("/metrics"));
+    site.wire.wait_for("/metrics", all);
+    let page = samples(&site.wire.get("/metrics"));
     assert!(sensor::sum(&page, "phonehome_store_save_failures_total") >= 1.0);
     disk.remount("size=64m");
     sensor.line_with("findings are saved again");
@@ -382,34 +381,14 @@ impl Random {
     }
 }
 
-/// A namespace with a pair of interfaces, and a capture of hosts with a product.
-struct Wire {
-    space: String,
-    folder: TempDir,
+/// A wire, and hosts with a product that can be heard on it.
+struct Site {
+    wire: Wire,
 }
 
-impl Wire {
+impl Site {
     fn new(hosts: usize) -> Option<Self> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        if !may_make_namespaces() {
-            return None;
-        }
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let space = format!("phstore{}-{number}", std::process::id());
-        ip(&["netns", "add", &space]);
-        let wire = Self {
-            space,
-            folder: TempDir::new().unwrap(),
-        };
-        let inside = |arguments: &str| {
-            let mut all = vec!["-n", &wire.space];
-            all.extend(arguments.split(' '));
-            ip(&all);
-        };
-        inside("link set lo up");
-        inside("link add mon0 type veth peer name src0");
-        inside("link set mon0 up");
-        inside("link set src0 up");
+        let wire = Wire::new()?;
         let frames = (0..hosts).flat_map(|it| {
             let at = 1_767_225_600_000_000_000 + it as u64 * 10_000_000;
             let first = question(at, host(it), "s00.upd.kaspersky.com");
@@ -423,39 +402,23 @@ impl Wire {
             let path = wire.folder.path().join(folder);
             fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
         }
-        Some(wire)
-    }
-
-    fn capture(&self) -> PathBuf {
-        self.folder.path().join("hosts.pcap")
+        Some(Self { wire })
     }
 
     fn events_file(&self) -> PathBuf {
-        self.folder.path().join("events/events.json")
+        self.wire.folder.path().join("events/events.json")
     }
 
     /// Starts the sensor with all protections.
     fn start(&self, state: &Path) -> Server {
-        let mut command = Command::new("ip");
-        command
-            .args([
-                "netns",
-                "exec",
-                &self.space,
-                env!("CARGO_BIN_EXE_phonehome"),
-            ])
-            .args(["run", "--interface", "mon0", "--rights.user", "nobody"])
-            .args([
-                "--rights.landlock",
-                "require",
-                "--rights.seccomp",
-                "require",
-            ])
-            .arg("--state.folder")
-            .arg(state)
-            .arg("--events.file")
-            .arg(self.events_file());
-        Server::start(command)
+        let events = self.events_file();
+        let events = events.to_str().unwrap();
+        let state = state.to_str().unwrap();
+        let mut options = vec!["--rights.user", "nobody"];
+        options.extend(["--rights.landlock", "require"]);
+        options.extend(["--rights.seccomp", "require"]);
+        options.extend(["--state.folder", state, "--events.file", events]);
+        self.wire.start(&options)
     }
 
     /// Host with vendor, and change, of all events that tell of a change. Where the sensor was killed a line
@@ -479,65 +442,28 @@ impl Wire {
             .args([
                 "netns",
                 "exec",
-                &self.space,
+                &self.wire.space,
                 "tcpreplay",
                 "-q",
                 "-i",
                 "src0",
             ])
             .arg(format!("--pps={frames_a_second}"))
-            .arg(self.capture())
+            .arg(self.wire.capture())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn();
         Sender(child.unwrap())
     }
 
-    fn get(&self, path: &str) -> String {
-        let output = Command::new("ip")
-            .args([
-                "netns",
-                "exec",
-                &self.space,
-                "curl",
-                "-s",
-                "--max-time",
-                "5",
-            ])
-            .arg(format!("http://127.0.0.1:14663{path}"))
-            .output();
-        String::from_utf8(output.unwrap().stdout).unwrap()
-    }
-
     /// The hosts that are shown, with the places of their verdicts on the ladder.
     fn hosts(&self) -> BTreeMap<String, usize> {
-        let rows = samples(&self.get("/metrics/hosts"));
+        let rows = samples(&self.wire.get("/metrics/hosts"));
         let rows = rows
             .iter()
             .filter(|it| it.name == "phonehome_host_finding_info");
         rows.map(|it| (it.labels["host"].clone(), place(&it.labels["verdict"])))
             .collect()
-    }
-
-    #[track_caller]
-    fn wait_for(&self, path: &str, is_enough: impl Fn(&str) -> bool) {
-        let end = Instant::now() + sensor::PATIENCE;
-        loop {
-            let answer = self.get(path);
-            if is_enough(&answer) {
-                return;
-            }
-            assert!(Instant::now() < end, "{path} gave {answer}");
-            sleep(Duration::from_millis(50));
-        }
-    }
-}
-
-impl Drop for Wire {
-    fn drop(&mut self) {
-        let _ = Command::new("ip")
-            .args(["netns", "del", &self.space])
-            .status();
     }
 }
 
@@ -555,24 +481,6 @@ impl Drop for Sender {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-/// Whether the tests can be run; fails where they cannot and nobody said that they need not.
-fn may_make_namespaces() -> bool {
-    if std::env::var_os("PHONEHOME_SKIP_LIVE").is_some() {
-        return false;
-    }
-    assert!(
-        Uid::effective().is_root() && Path::new("/usr/bin/tcpreplay").exists(),
-        "this test makes network namespaces and mounts: run it as root after make setup-test, or \
-         leave it out with PHONEHOME_SKIP_LIVE=1"
-    );
-    true
-}
-
-fn ip(arguments: &[&str]) {
-    let status = Command::new("ip").args(arguments).status().unwrap();
-    assert!(status.success(), "ip {arguments:?}");
 }
 
 /// Hosts with a product, each with four frames.

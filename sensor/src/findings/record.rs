@@ -101,10 +101,11 @@ pub(super) struct Track {
     pub(super) rhythm: Rhythm,
 }
 
-/// Counts of one signature. They stop at their largest value.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Tally {
-    pub(super) signature: SignatureId,
+/// Counts of one signature, which is told by its number, or in a store by its id. They stop at
+/// their largest value.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) struct Tally<S = SignatureId> {
+    pub(super) signature: S,
     /// Questions in DNS.
     pub(super) asked: u32,
     /// Answers in DNS, and those among them that said no.
@@ -116,6 +117,22 @@ pub(super) struct Tally {
     pub(super) elsewhere: u32,
     pub(super) sent: u64,
     pub(super) received: u64,
+}
+
+impl<S> Tally<S> {
+    /// The same counts, of a signature that is told in another way.
+    pub(super) fn of<T>(&self, signature: T) -> Tally<T> {
+        Tally {
+            signature,
+            asked: self.asked,
+            answered: self.answered,
+            refused: self.refused,
+            reached: self.reached,
+            elsewhere: self.elsewhere,
+            sent: self.sent,
+            received: self.received,
+        }
+    }
 }
 
 /// A name that the host used.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::record::{Side, Track};
+use super::record::{Side, Tally, Track};
 use super::state::Seen;
 use super::watch::Watched;
 use super::{State, Verdict};
@@ -57,20 +57,8 @@ pub struct Page {
     pub(super) all_track: Track,
     pub(super) direct_track: Track,
     pub(super) sources: [u64; 8],
-    pub(super) tallies: Vec<SavedTally>,
+    pub(super) tallies: Vec<Tally<String>>,
     pub(super) names: Vec<SavedName>,
-}
-
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub(super) struct SavedTally {
-    pub(super) signature: String,
-    pub(super) asked: u32,
-    pub(super) answered: u32,
-    pub(super) refused: u32,
-    pub(super) reached: [u32; 5],
-    pub(super) elsewhere: u32,
-    pub(super) sent: u64,
-    pub(super) received: u64,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]

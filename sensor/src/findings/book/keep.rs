@@ -9,7 +9,7 @@ use super::shown::{contacts, span};
 use super::{Address, Book, Record, SignatureId, VendorId, View, Watch};
 use crate::findings::record::{Cover, MAX_NAMES, MAX_SIGNATURES, Tally, Used};
 use crate::findings::saved::{
-    Kept, Page, Restored, SavedFinding, SavedHost, SavedName, SavedTally, SavedWatch,
+    Kept, Page, Restored, SavedFinding, SavedHost, SavedName, SavedWatch,
 };
 use crate::findings::state::Course;
 use crate::names::Name;
@@ -113,18 +113,7 @@ impl Book {
 
     fn page(&self, record: &Record) -> Page {
         let id = |it: SignatureId| Some(self.catalogue.signature(it)?.id.clone());
-        let tally = |it: &Tally| {
-            Some(SavedTally {
-                signature: id(it.signature)?,
-                asked: it.asked,
-                answered: it.answered,
-                refused: it.refused,
-                reached: it.reached,
-                elsewhere: it.elsewhere,
-                sent: it.sent,
-                received: it.received,
-            })
-        };
+        let tally = |it: &Tally| Some(it.of(id(it.signature)?));
         let name = |it: &Used| {
             Some(SavedName {
                 name: it.name.as_str().to_owned(),
@@ -194,18 +183,7 @@ fn record_of(
     record.sent = saved.sent;
     record.received = saved.received;
     for it in tallies {
-        record
-            .tallies
-            .extend(id(&it.signature).map(|signature| Tally {
-                signature,
-                asked: it.asked,
-                answered: it.answered,
-                refused: it.refused,
-                reached: it.reached,
-                elsewhere: it.elsewhere,
-                sent: it.sent,
-                received: it.received,
-            }));
+        record.tallies.extend(id(&it.signature).map(|id| it.of(id)));
     }
     for it in names {
         let used = id(&it.signature).zip(Name::from_normalised(&it.name));

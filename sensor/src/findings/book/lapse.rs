@@ -9,6 +9,7 @@ use super::{
     Address, Book, Cause, Change, ChangeKind, Moment, Record, Seen, Spans, State, Timestamp,
     VendorId, Watched, named,
 };
+use crate::findings::Verdict;
 use crate::findings::record::{Cover, Lane};
 use crate::findings::roles::View;
 use crate::findings::state::{Course, Look};
@@ -58,16 +59,7 @@ impl Book {
             };
             record.cover = cover;
             self.touched.insert((vendor, host));
-            changes.push(Change {
-                at,
-                number,
-                host,
-                vendor,
-                kind,
-                from: record.told,
-                to: record.told,
-                cause: None,
-            });
+            changes.push(lapsed((at, number), (host, vendor), kind, record.told));
         }
         in_order(&mut changes[first..]);
     }
@@ -149,16 +141,9 @@ impl Book {
                     next = next.min(until);
                     self.touched.insert((vendor, host));
                     let told = kind.filter(|_| record.is_open());
-                    changes.extend(told.map(|kind| Change {
-                        at,
-                        number,
-                        host,
-                        vendor,
-                        kind,
-                        from: record.told,
-                        to: record.told,
-                        cause: None,
-                    }));
+                    changes.extend(
+                        told.map(|it| lapsed((at, number), (host, vendor), it, record.told)),
+                    );
                 }
             }
         }
@@ -215,6 +200,25 @@ fn settle(record: &mut Record, contact: Seen, seen: Seen, now: Watched, spans: &
             };
             Settled::Changed { kind, until }
         }
+    }
+}
+
+/// A change that no contact makes; the verdict stays as it was told.
+fn lapsed(
+    (at, number): (Timestamp, u64),
+    (host, vendor): (Address, VendorId),
+    kind: ChangeKind,
+    told: Verdict,
+) -> Change {
+    Change {
+        at,
+        number,
+        host,
+        vendor,
+        kind,
+        from: told,
+        to: told,
+        cause: None,
     }
 }
 
