@@ -23,7 +23,7 @@ pub(super) struct Keeper {
     number: u64,
     /// Number of the newest batch that is on disk.
     saved: u64,
-    /// When the newest batch was handed over, and whether it is under way.
+    /// Whether the newest batch is under way.
     flight: Flight,
     is_failing: bool,
     /// Findings that are other than the store has them.

@@ -222,7 +222,7 @@ impl Ledger {
 
     /// How it goes, in a line.
     fn status(&self) -> String {
-        let view = self.snapshot();
+        let view = self.without_findings();
         let state = match &view.ready {
             Ready::Yes => "at work".to_owned(),
             Ready::No(why) => format!("not ready: {why}"),
@@ -231,7 +231,7 @@ impl Ledger {
         let dropped: u64 = view.captures.iter().flat_map(|it| it.dropped_frames).sum();
         format!(
             "{state}; {} of {} hosts flagged; {received} frames received, {dropped} dropped",
-            view.flagged_hosts(),
+            self.book.hosts().with_finding,
             view.hosts_seen
         )
     }
@@ -363,8 +363,7 @@ impl Ledger {
         }
     }
 
-    fn publish(&mut self) {
-        self.publish_findings();
+    fn publish(&self) {
         if let Some(shared) = &self.shared {
             shared.view.store(Arc::new(self.view()));
         }

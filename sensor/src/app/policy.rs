@@ -8,7 +8,7 @@ use phonehome_signatures::{Catalogue, Day, Directives, VendorId};
 
 use crate::export::Snapshot;
 use crate::findings::waivers::{Force, Waivers};
-use crate::findings::{Book, Change, ChangeKind};
+use crate::findings::{Book, Change};
 use crate::time::Timestamp;
 
 /// The directives and waivers in force, shared by all who make snapshots.
@@ -54,8 +54,8 @@ pub(super) struct Covers {
 }
 
 impl Covers {
-    /// Appends the changes that waivers make: when a day has ended, when there are other waivers, and
-    /// when `changes` says that a finding has just opened or returned.
+    /// Appends the changes that waivers make: to all findings when a day has ended or there are other
+    /// waivers, else to those that `changes` are of.
     pub(super) fn look(
         &mut self,
         policy: &Policy,
@@ -70,8 +70,7 @@ impl Covers {
         }
         let Some(now) = book.now() else { return };
         let is_over = self.until.is_none_or(|it| it <= now);
-        let is_opening = |it: &Change| matches!(it.kind, ChangeKind::Opened | ChangeKind::Returned);
-        if !is_other && !is_over && !changes.iter().any(is_opening) {
+        if !is_other && !is_over && changes.is_empty() {
             return;
         }
         let today = Day::of_seconds(now.as_nanos().div_euclid(NANOS_A_SECOND));
@@ -83,7 +82,12 @@ impl Covers {
             let waived = id.and_then(|it| waivers.find(it, host, today));
             waived.is_some_and(|it| it.force == Force::Holds)
         };
-        book.cover(is_waived, changes);
+        if is_other || is_over {
+            book.cover_all(is_waived, changes);
+        } else {
+            let keys: Vec<_> = changes.iter().map(|it| (it.host, it.vendor)).collect();
+            book.cover(keys, is_waived, changes);
+        }
     }
 }
 

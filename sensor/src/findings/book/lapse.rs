@@ -41,14 +41,28 @@ impl Book {
 
     /// Looks which open findings a waiver covers, and appends a change for each that one covers and
     /// none did, or the other way round.
+    pub fn cover_all(
+        &mut self,
+        is_waived: impl Fn(Address, VendorId) -> bool,
+        changes: &mut Vec<Change>,
+    ) {
+        let keys: Vec<(Address, VendorId)> = self.records.keys().copied().collect();
+        self.cover(keys, is_waived, changes);
+    }
+
+    /// The same for some findings.
     pub fn cover(
         &mut self,
+        keys: impl IntoIterator<Item = (Address, VendorId)>,
         is_waived: impl Fn(Address, VendorId) -> bool,
         changes: &mut Vec<Change>,
     ) {
         let first = changes.len();
         let (at, number) = (self.now().unwrap_or_default(), self.number);
-        for (&(host, vendor), record) in &mut self.records {
+        for (host, vendor) in keys {
+            let Some(record) = self.records.get_mut(&(host, vendor)) else {
+                continue;
+            };
             if !record.is_open() || !record.course.state.is_open() {
                 continue;
             }

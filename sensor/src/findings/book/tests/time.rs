@@ -232,7 +232,7 @@ fn a_waiver_is_told_once_when_it_begins_to_cover_and_once_when_it_ends() {
     let (mut book, _) = story.told();
     let mut changes = Vec::new();
     for waived in [false, true, true, false, false] {
-        book.cover(|host, _| waived && host == address(HOST), &mut changes);
+        book.cover_all(|host, _| waived && host == address(HOST), &mut changes);
     }
     let kinds: Vec<_> = changes.iter().map(|it| (it.host, it.kind)).collect();
     let host = address(HOST);
