@@ -64,6 +64,34 @@ fn its_metrics_are_right_and_prometheus_own_tool_likes_them() {
         of("connections_total"),
         of("connections_named_total") + of("connections_unnamed_total")
     );
+    let open = metrics.iter().filter(|it| {
+        it.name == "phonehome_findings"
+            && ["active", "quiet", "returned"].contains(&it.labels["state"].as_str())
+    });
+    let open: f64 = open.map(|it| it.value).sum();
+    assert!(open > 0.0);
+    assert_eq!(of("open_findings"), open);
+    let is_http = |it: &sensor::Sample| {
+        it.name == "phonehome_pipeline_busy_seconds_total" && it.labels["thread"] == "http"
+    };
+    assert!(metrics.iter().any(|it| is_http(it) && it.value > 0.0));
+}
+
+#[test]
+fn rows_of_hosts_are_as_many_as_is_set_and_the_rest_is_counted() {
+    let all = rows_of_hosts(&[]);
+    assert_eq!(all.1, 0.0);
+    let some = rows_of_hosts(&["--limits.host-rows", "2"]);
+    assert_eq!(some, (2, all.0 as f64 - 2.0));
+}
+
+/// Findings that `/metrics/hosts` shows, and how many it says that it leaves out.
+fn rows_of_hosts(options: &[&str]) -> (usize, f64) {
+    let (_sensor, address) = settled(options);
+    let rows = samples(&body(address, "/metrics/hosts", "text/plain"));
+    let is_finding = |it: &&sensor::Sample| it.name == "phonehome_host_finding_info";
+    let omitted = sensor::sum(&rows, "phonehome_host_rows_omitted");
+    (rows.iter().filter(is_finding).count(), omitted)
 }
 
 #[test]
