@@ -207,6 +207,25 @@ fn a_damaged_file_is_put_aside_and_the_sensor_works() {
     assert!(kept.verdicts.len() > 5);
 }
 
+#[test]
+fn the_question_to_the_file_that_the_readme_shows_has_answers() {
+    let folder = TempDir::new().unwrap();
+    sensor::run(replaying(folder.path(), &["--exit-when-done"])).ended_with(0);
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let line = readme
+        .lines()
+        .find(|it| it.starts_with("sqlite3 -readonly"));
+    let (_, rest) = line.unwrap().split_once('\'').unwrap();
+    let question = rest.strip_suffix('\'').unwrap();
+    let path = folder.path().join("phonehome.db");
+    let file = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    let mut question = file.prepare(question).unwrap();
+    let mut rows = question.query([]).unwrap();
+    let first = rows.next().unwrap().unwrap();
+    assert_eq!(first.get::<_, String>("change").unwrap(), "opened");
+}
+
 /// Arguments that replay the demo with findings kept in a folder.
 fn replaying(folder: &Path, more: &[&str]) -> Vec<String> {
     let demo = sensor::demo();
