@@ -133,9 +133,16 @@ fn served(path: &str) -> String {
     answer.body
 }
 
-/// The report of the unit tests: a removal that is under way.
+/// The report of the unit tests, a removal that is under way, with the style sheet that the golden
+/// file leaves out.
 fn golden() -> String {
-    fs::read_to_string(sensor::tests().join("golden/report.html")).unwrap()
+    let page = fs::read_to_string(sensor::tests().join("golden/report.html")).unwrap();
+    let sheets = ["status.css", "report.css"]
+        .map(|it| fs::read_to_string(sensor::tests().join("../templates").join(it)).unwrap());
+    let (head, tail) = page
+        .split_once("<style>")
+        .expect("a place for the style sheet");
+    format!("{head}<style>{}{tail}", sheets.concat())
 }
 
 fn sensor() -> (Server, std::net::SocketAddr) {

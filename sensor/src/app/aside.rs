@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-/// Threads of the web server together, and each of those that there is one of, with the processor
+/// Threads of the web server together, those of the outputs together, and the others, with the processor
 /// time that they have used. Empty where the system does not tell.
 #[must_use]
 pub fn busy() -> Vec<(String, Duration)> {
@@ -41,7 +41,20 @@ fn busy_of(task: &Path) -> Option<(String, Duration)> {
 }
 
 /// What is counted together, and the names of its threads. None of them ends before the process.
-const GROUPS: [(&str, &[&str]); 2] = [("http", &["http", "http-aside"]), ("signals", &["signals"])];
+const GROUPS: [(&str, &[&str]); 4] = [
+    ("http", &["http", "http-aside"]),
+    ("signals", &["signals"]),
+    ("store", &["store"]),
+    (
+        "outputs",
+        &[
+            "output-file",
+            "output-socket",
+            "output-stdout",
+            "output-syslog",
+        ],
+    ),
+];
 
 #[cfg(test)]
 mod tests {
