@@ -143,6 +143,8 @@ impl Snapshot {
 /// A running sensor's settings and log.
 #[derive(Clone, Debug)]
 pub struct Own {
+    /// What the settings call the sensor.
+    pub sensor: Option<String>,
     /// The newest load of settings and of what they name.
     pub reload: Arc<Reload>,
     /// Lines of the log left out because its queue was full.

@@ -241,6 +241,7 @@ impl<'a> Event<'a> {
             } => {
                 object.change = Some(change);
                 object.verdict = Some(finding.verdict.as_str());
+                object.state = Some(finding.state.as_str());
                 object.grounds = Some(&finding.grounds);
                 object.products = Some(&finding.products);
                 object.first_seen = Some(super::rfc3339(finding.first_seen));
@@ -325,6 +326,8 @@ struct Phonehome<'a> {
     change: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     verdict: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     grounds: Option<&'a [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]

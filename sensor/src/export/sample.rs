@@ -25,6 +25,7 @@ use crate::visibility::{MessageResult, Protocol, Unnamed, Visibility};
 pub(super) fn own() -> Own {
     let at = Timestamp::from_secs_nanos(1_506_931_200, 0);
     Own {
+        sensor: Some("head office".to_owned()),
         reload: Arc::new(Reload {
             at,
             succeeded_at: at,
