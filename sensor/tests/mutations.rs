@@ -13,6 +13,7 @@
 #![allow(
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "helpers of tests are tests"
 )]
@@ -77,6 +78,7 @@ fn corpora_and_what_is_made_of_them_break_nothing() {
                     };
                     let executions = wanted * u64::from(target.per_mille) / 1000;
                     let outcome = run(target, executions);
+                    println!("{}: {outcome:?}", target.name);
                     done.lock()
                         .unwrap()
                         .push((target.name, executions, outcome));
@@ -88,7 +90,6 @@ fn corpora_and_what_is_made_of_them_break_nothing() {
     done.sort();
     let mut broken = Vec::new();
     for (name, executions, outcome) in &done {
-        println!("{name}: {outcome:?}");
         match outcome {
             Ok(outcome) => {
                 assert_eq!(outcome.made, *executions, "{name}");

@@ -14,7 +14,7 @@ use super::input::{Input, shuffle};
 pub(crate) fn stream(octets: &[u8]) {
     let mut input = Input::new(octets);
     let first = input.u32();
-    let sent: Vec<u8> = (0..SENT).map(|it| (it * 31 >> 3) as u8).collect();
+    let sent: Vec<u8> = (0..SENT).map(|it| ((it * 31) >> 3) as u8).collect();
     let mut come = vec![false; SENT];
     let mut base = 0;
     let mut stream = Stream::new(Some(first));

@@ -147,11 +147,9 @@ fn with_keys<T>(
         static KEYS: RefCell<HashMap<u8, Keys>> = RefCell::default();
     }
     KEYS.with_borrow_mut(|made| {
-        if !made.contains_key(&choice) {
-            let suite = TLS13_AES_128_GCM_SHA256.tls13()?.quic_suite()?;
-            made.insert(choice, suite.keys(dcid, Side::Client, version));
-        }
-        then(made.get(&choice)?)
+        let suite = TLS13_AES_128_GCM_SHA256.tls13()?.quic_suite()?;
+        let keys = made.entry(choice);
+        then(keys.or_insert_with(|| suite.keys(dcid, Side::Client, version)))
     })
 }
 
