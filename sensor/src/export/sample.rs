@@ -171,6 +171,8 @@ pub(super) fn snapshot() -> Snapshot {
         refused: [1, 0, 5, 0, 3],
     };
     snapshot.resolved_addresses = 77;
+    snapshot.ech_names = 120;
+    snapshot.ech_evicted = [4, 0];
     snapshot.protections = Protection::ALL
         .map(|it| match it {
             Protection::LandlockNetwork => (it, Standing::Unavailable("old kernel".to_owned())),
@@ -201,6 +203,8 @@ pub(super) fn empty() -> Snapshot {
         room: Room::default(),
         resolved_addresses: 0,
         resolved_evicted: 0,
+        ech_names: 0,
+        ech_evicted: [0; 2],
         protections: Arc::default(),
         history: History::default(),
         store: Some(store()),
@@ -364,6 +368,7 @@ pub(super) fn observation() -> Observation {
         name: Name::from_text(b"s00.upd.kaspersky.com").unwrap(),
         vlan: None,
         ech: None,
+        traits: None,
     }
 }
 
