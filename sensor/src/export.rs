@@ -258,6 +258,9 @@ pub struct Capture {
     pub dropped_frames: [u64; 3],
     /// Frames longer than the snapshot length.
     pub truncated_frames: u64,
+    /// Frames that repeat one just read, as a mirror of both directions gives; among those that triage
+    /// settled.
+    pub repeated_frames: u64,
     /// Frames, and their octets on the wire, that a prefilter in the kernel kept from the sensor, and
     /// that are not among those received; absent where none is in force.
     pub cut_off: Option<[u64; 2]>,
@@ -269,6 +272,14 @@ pub struct Capture {
     pub first_frame: Option<Timestamp>,
     /// Capture time of the newest frame.
     pub last_frame: Option<Timestamp>,
+}
+
+impl Capture {
+    /// Frames that triage and workers settled.
+    #[must_use]
+    pub const fn processed_frames(&self) -> u64 {
+        self.triage_frames + self.worker_frames
+    }
 }
 
 /// What is left out of a live capture by choice.

@@ -166,6 +166,18 @@ impl Visibility {
         })
     }
 
+    /// The same without an estimate of loss: where flows are cut off on purpose, what is cut off looks
+    /// like loss.
+    #[must_use]
+    pub fn without_loss(self) -> Self {
+        Self {
+            judged_flows: 0,
+            judged_octets: 0,
+            missing_octets: 0,
+            ..self
+        }
+    }
+
     /// Counts a message by what became of it.
     pub fn message(&mut self, protocol: Protocol, result: MessageResult) {
         self.messages[protocol as usize][result as usize] += 1;

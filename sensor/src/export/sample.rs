@@ -85,6 +85,7 @@ pub(super) fn snapshot() -> Snapshot {
         worker_frames: 34_119,
         dropped_frames: [0, 3, 1],
         truncated_frames: 12,
+        repeated_frames: 920,
         cut_off: Some([700, 980_000]),
         rings: Some([41, 1, 3]),
         card: Some(Card {
@@ -286,6 +287,9 @@ fn visibility() -> Visibility {
     seen.observations = [1_050, 1_050, 900, 140, 60, 0, 0, 0];
     seen.hellos = [[700, 181, 19, 0], [138, 0, 0, 2]];
     seen.quic_initials = [140, 1, 0, 0];
+    seen.judged_flows = 990;
+    seen.judged_octets = 79_040_000;
+    seen.missing_octets = 960_000;
     seen.flows_started = [1_100, 1_300];
     seen.flows_ended = [[40, 1_000], [100, 1_200]];
     seen

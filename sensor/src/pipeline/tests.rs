@@ -18,6 +18,7 @@ mod encrypted;
 mod floods;
 mod loss;
 mod octets;
+mod twice;
 
 #[test]
 fn a_split_hello_is_named_whatever_the_order_of_its_segments() {
