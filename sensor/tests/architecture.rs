@@ -8,21 +8,36 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module, and the modules it may use. The shell comes last; no module above it uses it.
-const ARROWS: [(&str, &[&str]); 28] = [
+const ARROWS: [(&str, &[&str]); 30] = [
     ("time", &[]),
     ("host", &[]),
     ("reader", &[]),
     ("prefetch", &[]),
     ("frame", &["time"]),
     ("names", &["host", "reader", "time"]),
+    ("identity", &["host", "names", "reader", "time"]),
+    ("discovery", &["host", "identity", "names", "reader"]),
     ("decode", &["frame", "host", "names", "reader", "time"]),
     ("visibility", &["names"]),
-    ("detection", &["host", "names", "time", "visibility"]),
+    (
+        "detection",
+        &[
+            "discovery",
+            "host",
+            "identity",
+            "names",
+            "time",
+            "visibility",
+        ],
+    ),
     (
         "flow",
         &["detection", "names", "prefetch", "time", "visibility"],
     ),
-    ("triage", &["decode", "flow", "names", "prefetch", "time"]),
+    (
+        "triage",
+        &["decode", "flow", "identity", "names", "prefetch", "time"],
+    ),
     ("batch", &["decode", "flow", "host", "time", "triage"]),
     (
         "worker",
@@ -30,8 +45,10 @@ const ARROWS: [(&str, &[&str]); 28] = [
             "batch",
             "decode",
             "detection",
+            "discovery",
             "flow",
             "host",
+            "identity",
             "names",
             "time",
             "triage",
@@ -45,7 +62,15 @@ const ARROWS: [(&str, &[&str]); 28] = [
     ("resolved", &["detection", "host", "names", "time"]),
     (
         "findings",
-        &["detection", "host", "names", "resolved", "time"],
+        &[
+            "detection",
+            "discovery",
+            "host",
+            "identity",
+            "names",
+            "resolved",
+            "time",
+        ],
     ),
     ("wall", &["time"]),
     ("capture", &["frame", "time", "wall"]),
@@ -73,9 +98,11 @@ const ARROWS: [(&str, &[&str]); 28] = [
         "export",
         &[
             "detection",
+            "discovery",
             "findings",
             "frame",
             "host",
+            "identity",
             "names",
             "time",
             "visibility",
@@ -95,6 +122,7 @@ const ARROWS: [(&str, &[&str]); 28] = [
             "flow",
             "frame",
             "host",
+            "identity",
             "intake",
             "inventory",
             "log",

@@ -98,6 +98,10 @@ pub(super) fn snapshot(
         room: room(counts, book),
         resolved_addresses: book.resolved().len() as u64,
         resolved_evicted: book.resolved().evicted(),
+        identities: [
+            book.directory().known().map(|it| it as u64),
+            book.directory().evicted(),
+        ],
         protections: Arc::default(),
         history: History::default(),
         store: None,
@@ -137,6 +141,8 @@ fn room(counts: &Counts, book: &Book) -> Room {
             left_out.findings_refused,
             left_out.names_over,
             left_out.signatures_over,
+            left_out.devices_over,
+            left_out.servers_evicted,
             counts.visibility.questions_refused,
         ],
     }
