@@ -117,25 +117,34 @@ pub struct Visibility {
     /// Connections opened by any host, by [`Transport`].
     pub connections: [u64; 2],
     /// Those that something named, by [`Transport`] and [`Source`].
-    pub named: [[u64; 8]; 2],
+    pub named: [[u64; Source::ALL.len()]; 2],
     /// Those that nothing named, by [`Transport`] and [`Unnamed`].
     pub unnamed: [[u64; 7]; 2],
     /// Messages read for a name, by [`Protocol`] and [`MessageResult`].
     pub messages: [[u64; 4]; 4],
     /// Observations made, by [`Source`].
-    pub observations: [u64; 8],
+    pub observations: [u64; Source::ALL.len()],
     /// Client hellos by [`Transport`] and [`crate::names::tls::Ech`].
     pub hellos: [[u64; 4]; 2],
     /// QUIC Initials of clients: version 1, version 2, a draft, another version.
     pub quic_initials: [u64; 4],
     /// Flows ended by [`Transport`], seen in one direction and in both.
     pub flows_ended: [[u64; 2]; 2],
+    /// TCP flows ended whose acknowledgments could be held against what was seen.
+    pub judged_flows: u64,
+    /// Octets seen of those flows and their like that are open, what came twice included.
+    pub judged_octets: u64,
+    /// Octets of the same flows that were acknowledged and never seen.
+    pub missing_octets: u64,
     /// Flows first seen, by [`Transport`].
     pub flows_started: [u64; 2],
     /// Flows dropped because the table was full, by [`Transport`].
     pub flows_evicted: [u64; 2],
     /// Flows whose messages in the making were given up for want of room, by [`Transport`].
     pub unfinished_evicted: [u64; 2],
+    /// Messages read for an identity, by source and outcome in the order of
+    /// [`crate::identity`].
+    pub identity: [[u64; 3]; 5],
     /// Claimed questions that were told of at once, as too many waited for their answers.
     pub questions_refused: u64,
 }
@@ -158,6 +167,18 @@ impl Visibility {
             let ended: u64 = self.flows_ended[it].iter().sum();
             self.flows_started[it].saturating_sub(ended)
         })
+    }
+
+    /// The same without an estimate of loss: where flows are cut off on purpose, what is cut off looks
+    /// like loss.
+    #[must_use]
+    pub fn without_loss(self) -> Self {
+        Self {
+            judged_flows: 0,
+            judged_octets: 0,
+            missing_octets: 0,
+            ..self
+        }
     }
 
     /// Counts a message by what became of it.
@@ -185,9 +206,16 @@ impl AddAssign<&Self> for Visibility {
             self.flows_ended.as_flattened_mut(),
             other.flows_ended.as_flattened(),
         );
+        self.judged_flows += other.judged_flows;
+        self.judged_octets += other.judged_octets;
+        self.missing_octets += other.missing_octets;
         add(&mut self.flows_started, &other.flows_started);
         add(&mut self.flows_evicted, &other.flows_evicted);
         add(&mut self.unfinished_evicted, &other.unfinished_evicted);
+        add(
+            self.identity.as_flattened_mut(),
+            other.identity.as_flattened(),
+        );
         self.questions_refused += other.questions_refused;
     }
 }

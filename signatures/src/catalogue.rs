@@ -16,7 +16,8 @@ use std::path::Path;
 use crate::document::{self, FileError, LoadError};
 use crate::matcher::{Matcher, Rule};
 use crate::pack::{self, Entry, Pack};
-use crate::signature::{Example, Signature, SignatureId, Vendor, VendorId};
+use crate::resolvers::Resolvers;
+use crate::signature::{Example, Payload, Signature, SignatureId, Vendor, VendorId};
 
 pub use crate::service::Service;
 pub use succession::{MAX_GONE, MAX_VENDORS, TooManyGone};
@@ -55,6 +56,9 @@ pub struct Catalogue {
     /// The signatures of the packs, in the order of vendor and signature id.
     listed: Vec<SignatureId>,
     matcher: Matcher,
+    resolvers: Resolvers,
+    /// Which signature claims a payload.
+    payloads: BTreeMap<Payload, SignatureId>,
 }
 
 /// What a catalogue is loaded on top of.
@@ -135,6 +139,10 @@ impl Catalogue {
         let mut errors = doubles(&packs);
         errors.extend(too_many(&packs));
         let mut catalogue = Self::default();
+        match Resolvers::builtin() {
+            Ok(resolvers) => catalogue.resolvers = resolvers,
+            Err(wrong) => errors.extend(wrong),
+        }
         let mut files = Vec::with_capacity(packs.len());
         let mut entries: Vec<(usize, Entry)> = Vec::new();
         for (pack, at) in packs.into_iter().zip(0_u16..) {
@@ -171,11 +179,24 @@ impl Catalogue {
         });
         let claims = pack::claims(named, true);
         errors.extend(pack::conflicts(&claims));
+        let named = entries.iter().map(|(file, entry)| {
+            (
+                files.get(*file).map(String::as_str).unwrap_or_default(),
+                entry,
+            )
+        });
+        errors.extend(pack::doubled_payloads(named));
         if !errors.is_empty() {
             return Err(errors);
         }
         let rules: Vec<Rule<'_>> = claims.iter().map(|claim| claim.rule).collect();
         catalogue.matcher = Matcher::build(&rules);
+        catalogue.payloads = entries
+            .iter()
+            .zip(0..)
+            .filter(|((_, entry), _)| entry.signature.enabled)
+            .filter_map(|((_, entry), at)| Some((entry.signature.payload?, SignatureId(at))))
+            .collect();
         catalogue.signatures = entries
             .into_iter()
             .map(|(_, entry)| entry.signature)
@@ -194,6 +215,12 @@ impl Catalogue {
     #[inline]
     pub fn claim(&self, name: &str, service: Service) -> Option<SignatureId> {
         self.matcher.claim(name, service)
+    }
+
+    /// The signature that claims what was recognised in packets of a local network, if any.
+    #[must_use]
+    pub fn claim_payload(&self, payload: Payload) -> Option<SignatureId> {
+        self.payloads.get(&payload).copied()
     }
 
     /// The signature with that number, which may have gone. Numbers of a catalogue that is none of
@@ -245,6 +272,12 @@ impl Catalogue {
     #[must_use]
     pub fn packs(&self) -> &[PackInfo] {
         &self.packs
+    }
+
+    /// The public resolvers, whatever packs there are.
+    #[must_use]
+    pub const fn resolvers(&self) -> &Resolvers {
+        &self.resolvers
     }
 
     /// The packs and their versions, as a report names them: `bytedance@1.0.0 kaspersky@1.0.0`.

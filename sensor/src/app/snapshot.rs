@@ -77,7 +77,11 @@ pub(super) fn snapshot(
         pipeline: pipeline(input, counts),
         canary: counts.canary.as_ref().map(canary),
         decode: decode(&counts.decode, counts.defrag_octets),
-        visibility: counts.visibility.clone(),
+        visibility: if counts.inputs.iter().any(|it| it.state.cut_off.is_some()) {
+            counts.visibility.clone().without_loss()
+        } else {
+            counts.visibility.clone()
+        },
         sightings: Sightings {
             by_category: tally.by_category.clone(),
             by_source: tally.by_source.clone(),
@@ -100,6 +104,10 @@ pub(super) fn snapshot(
         resolved_evicted: book.resolved().evicted(),
         ech_names: counts.ech.names,
         ech_evicted: [counts.ech.names_evicted, counts.ech.verdicts_refused],
+        identities: [
+            book.directory().known().map(|it| it as u64),
+            book.directory().evicted(),
+        ],
         protections: Arc::default(),
         history: History::default(),
         store: None,
@@ -139,6 +147,8 @@ fn room(counts: &Counts, book: &Book) -> Room {
             left_out.findings_refused,
             left_out.names_over,
             left_out.signatures_over,
+            left_out.devices_over,
+            left_out.servers_evicted,
             counts.visibility.questions_refused,
         ],
     }
@@ -197,6 +207,7 @@ fn interface(name: &str, counts: &InputCounts, finished: bool) -> Capture {
         worker_frames: counts.worked,
         dropped_frames: [state.lost_by_driver, state.lost_by_ring, counts.dropped],
         truncated_frames: counts.truncated,
+        repeated_frames: counts.repeated,
         cut_off: state.cut_off,
         rings: state.rings,
         card: state.card.clone(),
@@ -218,6 +229,7 @@ fn file(name: &str, counts: &Counts) -> Capture {
         worker_frames: counts.worked(),
         dropped_frames: [0; 3],
         truncated_frames: intake.truncated,
+        repeated_frames: intake.repeated,
         cut_off: None,
         rings: None,
         card: None,

@@ -7,8 +7,10 @@
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
+use super::who::{DeviceRow, EarlierRow, IdentityRow};
 use super::{
-    DECODE_REASONS, LAYERS, PROGRAM, SKIPPED, STAGES, Snapshot, VERSION, link_word, rfc3339,
+    Capture, DECODE_REASONS, LAYERS, PROGRAM, SKIPPED, STAGES, Snapshot, VERSION, link_word,
+    rfc3339,
 };
 use crate::detection::Reach;
 use crate::findings::Finding;
@@ -16,11 +18,13 @@ use crate::names::{Source, Transport};
 use crate::visibility::{MessageResult, Protocol, Unnamed, Visibility};
 
 mod directives;
+mod hosts;
 mod observation;
 mod report;
 mod status;
 
 pub use directives::directives;
+pub use hosts::hosts;
 pub use observation::write_observation;
 pub use report::report;
 pub use status::status;
@@ -176,6 +180,7 @@ struct CaptureRow<'a> {
     frames: u64,
     octets: u64,
     truncated: u64,
+    repeated: u64,
     dropped: Map<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cut_off: Option<Map<u64>>,
@@ -192,6 +197,8 @@ struct PackRow<'a> {
 #[derive(Serialize)]
 struct FindingRow<'a> {
     host: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identity: Option<IdentityRow<'a>>,
     vendor: VendorRow<'a>,
     verdict: &'static str,
     state: &'static str,
@@ -209,6 +216,11 @@ struct FindingRow<'a> {
     sources: Map<u64>,
     octets: Octets,
     names: Vec<NameRow<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<DeviceRow<'a>>,
+    /// What other devices had that had the address before.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    earlier: Vec<EarlierRow<'a>>,
 }
 
 #[derive(Serialize)]
@@ -237,6 +249,7 @@ struct VisibilityPart {
     hellos: PerTransport<Map<u64>>,
     quic_initials: Map<u64>,
     flows: PerTransport<Flows>,
+    loss: Loss,
     frames: Frames,
     decode_errors: Map<Map<u64>>,
     skipped_encapsulations: Map<u64>,
@@ -263,10 +276,21 @@ struct Flows {
     evicted: u64,
 }
 
+/// Octets of TCP flows that were acknowledged and never seen.
+#[derive(Serialize)]
+struct Loss {
+    judged_flows: u64,
+    seen_octets: u64,
+    missing_octets: u64,
+}
+
 #[derive(Serialize)]
 struct Frames {
     received: u64,
+    processed: u64,
+    queued: u64,
     truncated: u64,
+    repeated: u64,
     dropped: Map<u64>,
 }
 
@@ -305,6 +329,7 @@ fn input(snapshot: &Snapshot) -> Input<'_> {
                 frames: it.received_frames,
                 octets: it.received_bytes,
                 truncated: it.truncated_frames,
+                repeated: it.repeated_frames,
                 dropped: counts(STAGES, &it.dropped_frames),
                 cut_off: it.cut_off.map(|it| counts(["frames", "octets"], &it)),
             })
@@ -329,6 +354,7 @@ fn packs(snapshot: &Snapshot) -> Vec<PackRow<'_>> {
 fn finding<'a>(snapshot: &'a Snapshot, finding: &'a Finding) -> FindingRow<'a> {
     FindingRow {
         host: finding.host.to_string(),
+        identity: finding.who.as_ref().map(IdentityRow::of),
         vendor: VendorRow {
             id: snapshot.vendor_id(finding.vendor),
             name: snapshot.vendor_name(finding.vendor),
@@ -361,6 +387,8 @@ fn finding<'a>(snapshot: &'a Snapshot, finding: &'a Finding) -> FindingRow<'a> {
                 signature,
             })
             .collect(),
+        device: finding.device.as_ref().map(DeviceRow::of),
+        earlier: finding.earlier.iter().map(EarlierRow::of).collect(),
     }
 }
 
@@ -377,6 +405,7 @@ fn visibility_of(snapshot: &Snapshot) -> VisibilityPart {
         let count = snapshot.decode.errors.get(&(layer, reason));
         (reason, count.copied().unwrap_or(0))
     };
+    let queued = snapshot.pipeline.workers.iter().map(|it| it.queued_frames);
     let skipped = |it| (it, snapshot.decode.skipped.get(it).copied().unwrap_or(0));
     VisibilityPart {
         connections: per_transport(seen, connections),
@@ -392,9 +421,17 @@ fn visibility_of(snapshot: &Snapshot) -> VisibilityPart {
         hellos: per_transport(seen, |seen, it| counts(ECH, &seen.hellos[it as usize])),
         quic_initials: counts(QUIC_VERSIONS, &seen.quic_initials),
         flows: per_transport(seen, flows),
+        loss: Loss {
+            judged_flows: seen.judged_flows,
+            seen_octets: seen.judged_octets,
+            missing_octets: seen.missing_octets,
+        },
         frames: Frames {
             received: captures.iter().map(|it| it.received_frames).sum(),
+            processed: captures.iter().map(Capture::processed_frames).sum(),
+            queued: queued.sum(),
             truncated: captures.iter().map(|it| it.truncated_frames).sum(),
+            repeated: captures.iter().map(|it| it.repeated_frames).sum(),
             dropped: counts(STAGES, &dropped),
         },
         decode_errors: Map(LAYERS

@@ -29,6 +29,7 @@ use crate::visibility::{MessageResult, Protocol, Unnamed};
 
 mod directives;
 pub mod hosts;
+mod identities;
 mod live;
 mod own;
 mod page;
@@ -55,6 +56,7 @@ pub fn text(snapshot: &Snapshot) -> String {
     decode(&mut page, snapshot);
     flows(&mut page, snapshot);
     visibility(&mut page, snapshot);
+    identities::identities(&mut page, snapshot);
     detection(&mut page, snapshot);
     findings(&mut page, snapshot);
     directives::directives(&mut page, snapshot);
@@ -150,6 +152,12 @@ fn capture(page: &mut Page, snapshot: &Snapshot) {
         "Frames longer than the snapshot length.",
         ["interface"],
         by_name(|it| it.truncated_frames),
+    );
+    page.counter(
+        "phonehome_capture_duplicate_frames_total",
+        "Frames that repeat one just read, as a mirror of both directions gives; triage settles them.",
+        ["interface"],
+        by_name(|it| it.repeated_frames),
     );
     page.gauge(
         "phonehome_capture_last_frame_timestamp_seconds",
@@ -302,6 +310,26 @@ fn flows(page: &mut Page, snapshot: &Snapshot) {
         "Flows dropped because the table was full.",
         ["transport"],
         by_transport(&seen.flows_evicted),
+    );
+    page.counter(
+        "phonehome_tcp_judged_flows_total",
+        "TCP flows that ended and of which both beginnings were seen, so that acknowledgments could be \
+         held against what was seen.",
+        [],
+        [([], seen.judged_flows)],
+    );
+    page.counter(
+        "phonehome_tcp_seen_bytes_total",
+        "Stream bytes seen of TCP flows of which both beginnings were seen.",
+        [],
+        [([], seen.judged_octets)],
+    );
+    page.counter(
+        "phonehome_tcp_missing_bytes_total",
+        "Stream bytes of the same flows that the receiver acknowledged and the sensor never saw; a \
+         lower bound.",
+        [],
+        [([], seen.missing_octets)],
     );
     page.gauge(
         "phonehome_flow_buffered_bytes",

@@ -14,9 +14,10 @@ use super::{
 };
 use crate::detection::Reach;
 use crate::findings::waivers::Waivers;
-use crate::findings::{Finding, History, State, Verdict};
+use crate::findings::{Earlier, Finding, History, State, Verdict, Who};
 use crate::frame::{Card, LinkType};
 use crate::host::Address;
+use crate::identity::{self, ClassText, Identity, Mac};
 use crate::names::{Endpoint, Name, Observation, Source, Transport};
 use crate::time::Timestamp;
 use crate::visibility::{MessageResult, Protocol, Unnamed, Visibility};
@@ -25,6 +26,7 @@ use crate::visibility::{MessageResult, Protocol, Unnamed, Visibility};
 pub(super) fn own() -> Own {
     let at = Timestamp::from_secs_nanos(1_506_931_200, 0);
     Own {
+        sensor: Some("head office".to_owned()),
         reload: Arc::new(Reload {
             at,
             succeeded_at: at,
@@ -84,6 +86,7 @@ pub(super) fn snapshot() -> Snapshot {
         worker_frames: 34_119,
         dropped_frames: [0, 3, 1],
         truncated_frames: 12,
+        repeated_frames: 920,
         cut_off: Some([700, 980_000]),
         rings: Some([41, 1, 3]),
         card: Some(Card {
@@ -167,11 +170,12 @@ pub(super) fn snapshot() -> Snapshot {
         hosts: [38, 0, 2, 1, 0, 0],
         findings_evicted: 2,
         findings_expired: 1,
-        refused: [1, 0, 5, 0, 3],
+        refused: [1, 0, 5, 0, 2, 0, 3],
     };
     snapshot.resolved_addresses = 77;
     snapshot.ech_names = 120;
     snapshot.ech_evicted = [4, 0];
+    snapshot.identities = [[60, 44], [3, 0]];
     snapshot.protections = Protection::ALL
         .map(|it| match it {
             Protection::LandlockNetwork => (it, Standing::Unavailable("old kernel".to_owned())),
@@ -204,6 +208,7 @@ pub(super) fn empty() -> Snapshot {
         resolved_evicted: 0,
         ech_names: 0,
         ech_evicted: [0; 2],
+        identities: [[0; 2]; 2],
         protections: Arc::default(),
         history: History::default(),
         store: Some(store()),
@@ -282,9 +287,12 @@ fn visibility() -> Visibility {
             seen.message(protocol, result);
         }
     }
-    seen.observations = [1_050, 1_050, 900, 140, 60, 0, 0, 0];
+    seen.observations = [1_050, 1_050, 900, 140, 60, 0, 0, 0, 0];
     seen.hellos = [[700, 181, 19, 0], [138, 0, 0, 2]];
     seen.quic_initials = [140, 1, 0, 0];
+    seen.judged_flows = 990;
+    seen.judged_octets = 79_040_000;
+    seen.missing_octets = 960_000;
     seen.flows_started = [1_100, 1_300];
     seen.flows_ended = [[40, 1_000], [100, 1_200]];
     seen
@@ -308,7 +316,7 @@ fn findings() -> Vec<Finding> {
         first_seen: at(12),
         last_seen: at(7_300),
         contacts: [100, 0, 0, 0, 114],
-        sources: [100, 0, 114, 0, 0, 0, 0, 0],
+        sources: [100, 0, 114, 0, 0, 0, 0, 0, 0],
         sent: 120_400,
         received: 45_100_000,
         names: vec![(
@@ -317,12 +325,38 @@ fn findings() -> Vec<Finding> {
         )],
         state: State::Active,
         state_since: at(12),
+        who: Some(Who {
+            identity: Identity {
+                device: Mac::new([2, 0, 0x5e, 0, 0x53, 1]),
+                name: Name::from_text(b"reception-3").map(|it| (it, identity::Source::Dhcp)),
+                class: ClassText::new(b"MSFT 5.0"),
+                since: at(5),
+                said: at(3_605),
+            },
+            former: vec![Name::from_text(b"desktop-1").unwrap()],
+        }),
+        device: None,
+        earlier: vec![Earlier {
+            who: Who::new(Identity {
+                device: Mac::new([2, 0, 0x5e, 0, 0x53, 2]),
+                name: Name::from_text(b"loan-laptop.local").map(|it| (it, identity::Source::Mdns)),
+                class: None,
+                since: at(-90_000),
+                said: at(-86_500),
+            }),
+            verdict: Verdict::Likely,
+            products: vec!["Endpoint Security".to_owned()],
+            first_seen: at(-89_000),
+            last_seen: at(-86_400),
+        }],
     };
     let likely = Finding {
         host: address("2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff"),
         verdict: Verdict::Likely,
         grounds: vec!["asked for an update server, and no connection followed".to_owned()],
         products: Vec::new(),
+        who: None,
+        earlier: Vec::new(),
         contacts: [2, 1, 0, 0, 0],
         sent: 0,
         received: 0,
@@ -334,6 +368,8 @@ fn findings() -> Vec<Finding> {
         verdict: Verdict::None,
         grounds: vec!["only web sites".to_owned()],
         products: Vec::new(),
+        who: None,
+        earlier: Vec::new(),
         categories: vec![Category::Web],
         first_seen: at(500),
         last_seen: at(600),

@@ -16,7 +16,9 @@ use crate::worker::Report;
 
 mod encrypted;
 mod floods;
+mod loss;
 mod octets;
+mod twice;
 
 #[test]
 fn a_split_hello_is_named_whatever_the_order_of_its_segments() {

@@ -200,6 +200,8 @@ impl Desk {
         let transport = flow.key.transport;
         let both = flow.seen.packets.iter().all(|it| *it > 0);
         self.visibility.flows_ended[transport as usize][usize::from(both)] += 1;
+        self.visibility.judged_flows += u64::from(flow.is_judged());
+        self.visibility.missing_octets += flow.weigh_end();
         if flow.is_dns() {
             return;
         }

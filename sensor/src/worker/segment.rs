@@ -7,6 +7,7 @@
 use super::{Context, Worker, is_conversation, short};
 use crate::batch::Record;
 use crate::decode::{Packet, TcpFlags, TcpHeader};
+use crate::flow::shortfall::Word;
 use crate::flow::stream::{Inserted, Stream};
 use crate::flow::table::Class;
 use crate::flow::{Flow, Side};
@@ -54,10 +55,18 @@ impl Worker {
             return None;
         }
         let place = self.place_of(record, Class::Opening);
+        let is_first_of_span = self.flows.tick(place) != short(self.tick);
         let flow = self.flows.flow_mut(place);
+        let before = flow.judged_octets();
         flow.add_skipped(&skipped);
         flow.count(side, packet.payload_len);
         note_flags(flow, side, tcp, opens);
+        let visibility = &mut self.desk.visibility;
+        visibility.judged_octets += flow.judged_octets().saturating_sub(before);
+        // Triage passes these whatever it has heard.
+        if is_first_of_span || tcp.flags.any(TcpFlags::FIN | TcpFlags::RST) {
+            visibility.missing_octets += weigh(flow, side, tcp, packet.payload_len);
+        }
         if packet.payload_len > 0 {
             let seq = tcp
                 .seq
@@ -304,9 +313,27 @@ impl Desk {
     }
 }
 
+/// Holds what a segment says against what was seen; gives the octets that are found missing.
+fn weigh(flow: &mut Flow, side: Side, tcp: TcpHeader, payload_len: u32) -> u64 {
+    if tcp.flags.any(TcpFlags::SYN) {
+        return 0;
+    }
+    flow.weigh(Word {
+        side,
+        next: tcp.seq.wrapping_add(payload_len),
+        expects: tcp.flags.any(TcpFlags::ACK).then_some(tcp.ack),
+        closes: tcp.flags.any(TcpFlags::FIN | TcpFlags::RST),
+    })
+}
+
 fn note_flags(flow: &mut Flow, side: Side, tcp: TcpHeader, opens: bool) {
     if tcp.flags.any(TcpFlags::SYN) {
-        flow.set_start(side, tcp.seq.wrapping_add(1));
+        let start = tcp.seq.wrapping_add(1);
+        if flow.start(side).is_some_and(|it| it != start) {
+            // The answer to a SYN that was not seen, between the same end points.
+            flow.forget_start(side.other());
+        }
+        flow.set_start(side, start);
         flow.client = Some(if opens { side } else { side.other() });
         flow.seen.syn |= opens;
         flow.seen.syn_ack |= !opens;
