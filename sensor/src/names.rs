@@ -14,6 +14,7 @@ use crate::host::Address;
 use crate::time::Timestamp;
 
 pub mod dns;
+pub mod dnscrypt;
 pub mod http;
 pub mod quic;
 pub mod tls;
@@ -222,6 +223,9 @@ pub struct Observation {
     pub vlan: Option<u16>,
     /// What the hello says of Encrypted Client Hello; `None` where there is no hello.
     pub ech: Option<tls::Ech>,
+    /// The network that a question in DNS is said to be asked for; never who asks. In a box, as
+    /// hardly any question has one.
+    pub ecs: Option<Box<dns::Subnet>>,
 }
 
 impl Observation {
@@ -277,6 +281,7 @@ mod tests {
             name: Name::from_text(b"x.example").unwrap(),
             vlan: None,
             ech: None,
+            ecs: None,
         };
         assert_eq!(answer.client().port, 4000);
         assert_eq!(answer.server().port, 53);

@@ -45,7 +45,14 @@ const ARROWS: [(&str, &[&str]); 28] = [
     ("resolved", &["detection", "host", "names", "time"]),
     (
         "findings",
-        &["detection", "host", "names", "resolved", "time"],
+        &[
+            "detection",
+            "host",
+            "names",
+            "resolved",
+            "time",
+            "visibility",
+        ],
     ),
     ("wall", &["time"]),
     ("capture", &["frame", "time", "wall"]),

@@ -1,4 +1,4 @@
-//! `phonehome names` on the capture cases, against what each expects.
+//! `phonehome names` and `phonehome read` on the capture cases, against what each expects.
 
 #![allow(
     clippy::unwrap_used,
@@ -41,6 +41,48 @@ fn the_number_of_workers_changes_no_octet() {
 }
 
 #[test]
+fn every_case_gives_the_findings_that_it_expects() {
+    let mut wrong = Vec::new();
+    let mut compared = 0;
+    for case in sensor::cases() {
+        if !case.join("findings.json").exists() {
+            continue;
+        }
+        compared += 1;
+        let expected = object(&read(&case, "findings.json"));
+        let input = case.join("input.pcap");
+        let mut documents = Vec::new();
+        for workers in ["1", "3"] {
+            let args = ["read", "--json", "--workers", workers].map(AsRef::as_ref);
+            let outcome = sensor::run(args.into_iter().chain([input.as_os_str()])).ended_with(0);
+            if let Err(why) = holds(&expected, &outcome.json(), "") {
+                wrong.push(format!("{} with {workers} workers: {why}", name(&case)));
+            }
+            documents.push(outcome.stdout);
+        }
+        let same = documents.iter().all(|it| *it == documents[0]);
+        assert!(same, "{}: workers make a difference", name(&case));
+    }
+    assert!(compared > 15, "{compared} cases have findings");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_differs_from_a_documents_expectation_is_told_with_its_place() {
+    let expected = object(r#"{"a":[{"b":1}],"c":"x"}"#);
+    for (given, why) in [
+        (r#"{"a":[{"b":1,"more":0}],"c":"x","d":3}"#, Ok(())),
+        (r#"{"a":[{"b":2}],"c":"x"}"#, Err(".a[0].b is 2, not 1")),
+        (r#"{"a":[{}],"c":"x"}"#, Err(".a[0].b is null, not 1")),
+        (r#"{"a":[],"c":"x"}"#, Err(".a is [], not [{\"b\":1}]")),
+        (r#"{"a":[{"b":1}]}"#, Err(".c is null, not \"x\"")),
+    ] {
+        let outcome = holds(&expected, &object(given), "");
+        assert_eq!(outcome, why.map_err(str::to_owned), "{given}");
+    }
+}
+
+#[test]
 fn every_case_says_what_it_shows() {
     for case in sensor::cases() {
         let readme = read(&case, "README.md");
@@ -72,6 +114,28 @@ fn compare(expected: &str, printed: &str) -> Result<(), String> {
     match lines.next() {
         Some(more) => Err(format!("a line too many: {more}")),
         None => Ok(()),
+    }
+}
+
+/// Whether a document holds what is expected: of objects the keys that are expected, of lists all
+/// items.
+fn holds(expected: &Value, given: &Value, at: &str) -> Result<(), String> {
+    match (expected, given) {
+        (Value::Object(keys), Value::Object(_)) => {
+            for (key, value) in keys {
+                let given = given.get(key).unwrap_or(&Value::Null);
+                holds(value, given, &format!("{at}.{key}"))?;
+            }
+            Ok(())
+        }
+        (Value::Array(items), Value::Array(others)) if items.len() == others.len() => {
+            let mut pairs = (0..).zip(items.iter().zip(others));
+            pairs.try_for_each(|(place, (item, other)): (usize, _)| {
+                holds(item, other, &format!("{at}[{place}]"))
+            })
+        }
+        _ if expected == given => Ok(()),
+        _ => Err(format!("{at} is {given}, not {expected}")),
     }
 }
 

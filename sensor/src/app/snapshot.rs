@@ -78,6 +78,7 @@ pub(super) fn snapshot(
         canary: counts.canary.as_ref().map(canary),
         decode: decode(&counts.decode, counts.defrag_octets),
         visibility: counts.visibility.clone(),
+        asking: Arc::new(book.asking()),
         sightings: Sightings {
             by_category: tally.by_category.clone(),
             by_source: tally.by_source.clone(),
@@ -134,6 +135,7 @@ fn room(counts: &Counts, book: &Book) -> Room {
         findings_expired: left_out.findings_expired,
         refused: [
             left_out.hosts_refused,
+            left_out.askers_refused,
             left_out.findings_refused,
             left_out.names_over,
             left_out.signatures_over,

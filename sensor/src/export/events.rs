@@ -235,6 +235,7 @@ impl<'a> Event<'a> {
                 object.name = Some(sighting.observation.name.as_str());
                 object.via = sighting.via.as_ref().map(|it| it.as_str());
                 object.sightings = Some(stands_for);
+                object.ecs = sighting.observation.ecs.as_ref().map(ToString::to_string);
             }
             What::Change {
                 change, finding, ..
@@ -321,6 +322,9 @@ struct Phonehome<'a> {
     via: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sightings: Option<u64>,
+    /// The network that a question in DNS is said to be asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ecs: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     change: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -89,6 +89,7 @@ mod tests {
             names: Vec::new(),
             state: State::Active,
             state_since: Timestamp::MIN,
+            asks: None,
         }
     }
 

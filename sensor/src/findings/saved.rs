@@ -59,6 +59,8 @@ pub struct Page {
     pub(super) sources: [u64; 8],
     pub(super) tallies: Vec<Tally<String>>,
     pub(super) names: Vec<SavedName>,
+    #[serde(default)]
+    pub(super) public: u32,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]

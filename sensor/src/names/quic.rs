@@ -544,6 +544,7 @@ mod tests {
         Outcome::Hello(ClientHello {
             server_name: Name::from_text(name.as_bytes()),
             ech: Ech::None,
+            is_dns: false,
         })
     }
 

@@ -38,6 +38,8 @@ pub struct ClientHello {
     pub server_name: Option<Name>,
     /// [`Ech::None`] or [`Ech::Unknown`]: the hello alone does not tell a decoy from the real one.
     pub ech: Ech,
+    /// Whether its ALPN extension offers DNS: `dot` (RFC 7858) or `doq` (RFC 9250).
+    pub is_dns: bool,
 }
 
 /// What a hello says of Encrypted Client Hello (RFC 9849).
@@ -353,6 +355,7 @@ mod tests {
         Ok(Parse::Done(ClientHello {
             server_name: Name::from_text(name.as_bytes()),
             ech: Ech::None,
+            is_dns: false,
         }))
     }
 }

@@ -7,7 +7,7 @@ use crate::decode::Packet;
 use crate::flow::table::Class;
 use crate::flow::{Flow, Side};
 use crate::names::quic::{self, Outcome, Version};
-use crate::names::{Source, dns};
+use crate::names::{Source, dns, dnscrypt};
 use crate::visibility::{MessageResult, Protocol, Unnamed};
 
 impl Worker {
@@ -29,6 +29,7 @@ impl Worker {
         }
         if flow.client != Some(side) && flow.holds_back() {
             self.desk.release(flow, context.number, context.at);
+            self.desk.tell_hidden(flow, context.number, context.at);
         }
         if let Some(version) = quic::initial_version(packet.payload) {
             let cut = packet.payload.len() < packet.payload_len as usize;
@@ -38,6 +39,10 @@ impl Worker {
         }
         if !flow.settled {
             flow.seen.looked_at = flow.seen.looked_at.saturating_add(1);
+            if dnscrypt::is_response(packet.payload) {
+                self.desk.hides_by_dnscrypt(flow, side, context);
+                return place;
+            }
             if dns::proves_itself(packet.payload) {
                 flow.details_mut().dns = true;
                 self.desk.dns_datagram(packet.payload, context);
@@ -71,6 +76,7 @@ impl Desk {
                 flow.settled = true;
                 self.visibility.quic_initials[version as usize] += 1;
                 self.visibility.hellos[1][hello.ech as usize] += 1;
+                self.hello_may_hide(flow, &hello, context);
                 let Some(name) = hello.server_name else {
                     return self
                         .visibility

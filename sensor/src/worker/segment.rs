@@ -75,6 +75,7 @@ impl Worker {
             }
             if flow.client.is_some_and(|it| it != side) {
                 self.desk.release(flow, context.number, context.at);
+                self.desk.tell_hidden(flow, context.number, context.at);
             }
         }
         let class = match flow {
@@ -189,6 +190,7 @@ impl Desk {
 
     fn hello(&mut self, flow: &mut Flow, hello: ClientHello, context: &Context) {
         self.visibility.hellos[0][hello.ech as usize] += 1;
+        self.hello_may_hide(flow, &hello, context);
         match hello.server_name {
             Some(name) => {
                 self.visibility.message(Protocol::Tls, MessageResult::Named);

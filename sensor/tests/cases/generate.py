@@ -3,12 +3,13 @@
 
 Usage: generate.py [CASE...]      in any folder; all cases without arguments
 
-Writes NAME/input.pcap, NAME/expect.jsonl and NAME/README.md. Same code, same octets. Headers are
+Writes NAME/input.pcap, NAME/expect.jsonl, NAME/README.md and, of some, NAME/findings.json. Same code, same octets. Headers are
 laid out here; hellos are those of real clients, taken out of the cases that cut.py makes, with
 another name put in. What is expected is said where the frames are made: it is what their octets
 hold by the RFCs, and was never taken from the sensor's output.
 """
 
+import json
 import os
 import sys
 import textwrap
@@ -16,6 +17,7 @@ import textwrap
 sys.dont_write_bytecode = True
 
 import made_dns
+import made_findings
 import made_http
 import made_links
 import made_tcp
@@ -30,7 +32,15 @@ def cases():
     """Name, function and text of each case: the functions of the modules that have a docstring and
     a name without leading underscore, `_` read as `-`."""
     found = {}
-    for module in (made_tunnels, made_links, made_tcp, made_dns, made_http, made_others):
+    for module in (
+        made_tunnels,
+        made_links,
+        made_tcp,
+        made_dns,
+        made_http,
+        made_findings,
+        made_others,
+    ):
         for name, it in vars(module).items():
             if callable(it) and getattr(it, "__module__", "") == module.__name__:
                 if not name.startswith("_"):
@@ -58,6 +68,9 @@ def main(names):
             "expect.jsonl": "".join(it + "\n" for it in capture.lines).encode(),
             "README.md": text_of(name, known[name]).encode(),
         }
+        if capture.document is not None:
+            text = json.dumps(capture.document, indent=2) + "\n"
+            parts["findings.json"] = text.encode()
         for part, content in parts.items():
             with open(os.path.join(folder, part), "wb") as file:
                 file.write(content)

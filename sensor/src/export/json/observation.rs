@@ -10,8 +10,8 @@ use crate::names::tls::Ech;
 /// Appends an observation as one line of JSON, with the line feed.
 ///
 /// Keys stand in this order: `ts` (seconds, six decimals), `source`, `transport`, `src`,
-/// `src_port`, `dst`, `dst_port`, `name`; then `ech` unless the hello has no such extension, and
-/// `vlan` if the frame was tagged.
+/// `src_port`, `dst`, `dst_port`, `name`; then `ech` unless the hello has no such extension, `vlan`
+/// if the frame was tagged, and `ecs` if a question in DNS says which network it is asked for.
 pub fn write_observation(out: &mut Vec<u8>, observation: &Observation) {
     out.reserve(USUAL_LINE);
     out.extend_from_slice(b"{\"ts\":");
@@ -41,6 +41,10 @@ pub fn write_observation(out: &mut Vec<u8>, observation: &Observation) {
     if let Some(vlan) = observation.vlan {
         out.extend_from_slice(b",\"vlan\":");
         push_decimal(out, u64::from(vlan));
+    }
+    if let Some(subnet) = &observation.ecs {
+        // Writing to a vector cannot fail.
+        drop(write!(out, ",\"ecs\":\"{subnet}\""));
     }
     out.extend_from_slice(b"}\n");
 }
@@ -119,6 +123,7 @@ mod tests {
     use super::*;
     use crate::export::json::ECH;
     use crate::export::sample;
+    use crate::names::dns::Subnet;
     use crate::names::{Name, Source};
     use crate::time::Timestamp;
 
@@ -161,6 +166,17 @@ mod tests {
             tail(Some(Ech::Unknown), Some(4095)),
             ",\"ech\":\"unknown\",\"vlan\":4095}\n"
         );
+    }
+
+    #[test]
+    fn the_network_of_a_question_stands_last() {
+        let mut observation = sample::observation();
+        observation.vlan = Some(7);
+        observation.ecs = Some(Box::new(Subnet {
+            address: sample::address("192.0.2.0"),
+            len: 24,
+        }));
+        assert!(line(&observation).ends_with(",\"vlan\":7,\"ecs\":\"192.0.2.0/24\"}\n"));
     }
 
     #[test]

@@ -133,6 +133,7 @@ impl Book {
             sources: record.sources,
             tallies: record.tallies.iter().filter_map(tally).collect(),
             names: record.names.iter().filter_map(name).collect(),
+            public: record.public,
         }
     }
 }
@@ -165,6 +166,7 @@ fn record_of(
         sources,
         mut tallies,
         mut names,
+        public,
     } = saved.page;
     tallies.truncate(MAX_SIGNATURES);
     names.truncate(MAX_NAMES);
@@ -180,6 +182,7 @@ fn record_of(
     record.all_track = all_track.bounded();
     record.direct_track = direct_track.bounded();
     record.sources = sources;
+    record.public = public;
     record.sent = saved.sent;
     record.received = saved.received;
     for it in tallies {

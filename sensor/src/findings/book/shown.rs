@@ -68,6 +68,7 @@ impl Book {
             names,
             state: record.course.state,
             state_since: record.course.since,
+            asks: self.askers.of(host).filter(|_| view == View::All),
         })
     }
 

@@ -11,6 +11,7 @@ use crate::names::{Name, Transport};
 use crate::visibility::Unnamed;
 
 mod answers;
+mod asking;
 mod borders;
 mod kept;
 mod roles;
@@ -108,6 +109,7 @@ impl Story {
             name: name(of),
             vlan: None,
             ech: None,
+            ecs: None,
         }
     }
 
