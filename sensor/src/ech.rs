@@ -156,6 +156,8 @@ impl Judge {
             | What::Asked(_)
             | What::Resolver(_)
             | What::Proxy(_)
+            | What::HiddenQuestions(_)
+            | What::PublicQuestions(_)
             | What::Identity(_)
             | What::Discovery(_) => true,
         }
@@ -619,6 +621,7 @@ mod tests {
             vlan: None,
             ech: Some(Ech::Unknown),
             traits: None,
+            ecs: None,
         };
         Box::new(Veiled {
             observation,
