@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use crate::detection::Reach;
+use crate::detection::{Reach, Veil};
 use crate::names::dns::DNS_PORT;
 use crate::names::quic::Initials;
 use crate::names::{Endpoint, Name, Observation, Source, Transport};
@@ -65,6 +65,8 @@ pub struct Details {
     pub last_name: Option<(Source, Name)>,
     /// What its ends say was sent and nobody saw, where there is something of the kind.
     pub shortfall: Option<Box<Shortfall>>,
+    /// Part of hellos with an outer ECH extension in its naming.
+    pub veil: Veil,
     /// Whether the datagrams have proved to be DNS messages.
     pub dns: bool,
     /// Whether the names of the server's certificate have been told.
