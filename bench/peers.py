@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Names that phonehome, tshark and nDPI's ndpiReader find in the same captures, side by side.
 
-Usage: peers.py --sensor PROGRAM --captures FOLDER [--only GLOB] [--sample N] [--record FILE]
+Usage: peers.py --sensor PROGRAM --captures FOLDER [--only GLOB] [--named]
+                [--sample N] [--record FILE]
 
 FOLDER holds manifest.csv (a line a capture: file, sha256, must, ext), the captures, and
 expected/XX/SHA256.jsonl.gz, which say what names are on the wire and how sure that is. Of each
@@ -328,6 +329,7 @@ def main():
     parser.add_argument("--sensor", required=True, help="the program")
     parser.add_argument("--captures", required=True, help="folder with manifest.csv")
     parser.add_argument("--only", help="captures whose file fits this pattern")
+    parser.add_argument("--named", action="store_true", help="captures with expected names only")
     parser.add_argument("--sample", type=int, default=1, help="every Nth capture only")
     parser.add_argument("--record", help="write the result to this file too")
     parser.add_argument("-j", type=int, default=os.cpu_count(), help="captures at once")
@@ -343,6 +345,8 @@ def main():
     rows = [it for it in rows if os.path.isfile(os.path.join(arguments.captures, it["file"]))]
     if arguments.only:
         rows = [it for it in rows if fnmatch.fnmatch(it["file"], arguments.only)]
+    if arguments.named:
+        rows = [it for it in rows if int(it["must"]) + int(it["ext"])]
     rows = rows[:: arguments.sample]
     if not rows:
         sys.exit(f"peers: no capture of {manifest} is there")

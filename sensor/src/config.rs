@@ -308,6 +308,7 @@ impl Config {
             hosts: self.hosts,
             findings: self.findings,
             resolutions: self.resolutions,
+            identities: crate::findings::MAX_IDENTITIES,
         }
     }
 

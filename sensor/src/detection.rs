@@ -10,7 +10,9 @@ use serde::Serialize;
 
 use phonehome_signatures::SignatureId;
 
+use crate::discovery::Device;
 use crate::host::Address;
+use crate::identity::Statement;
 use crate::names::tls::{EchConfig, Outer};
 use crate::names::{Endpoint, Name, Observation, Source, Transport};
 use crate::time::Timestamp;
@@ -205,6 +207,10 @@ pub enum What {
     Connection(Connection),
     /// A connection with a claimed name goes on.
     Progress(Progress),
+    /// A device of a vendor shows on the local network, with what it says of itself.
+    Discovery(Box<(Sighting, Device)>),
+    /// A device says who it is, or a server says which address it has.
+    Identity(Box<Statement>),
     /// A host was asked in DNS. Roles are told at least once: by each worker that learns of them.
     Asked(Address),
     /// A host answered DNS queries of another host.

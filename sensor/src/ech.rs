@@ -155,7 +155,9 @@ impl Judge {
             | What::Resolution(_)
             | What::Asked(_)
             | What::Resolver(_)
-            | What::Proxy(_) => true,
+            | What::Proxy(_)
+            | What::Identity(_)
+            | What::Discovery(_) => true,
         }
     }
 

@@ -33,9 +33,9 @@
 //! | `contact` | `mixed`, `client`, `server-api`, `download`; one kind of `app-likely` or `device-or-*`; anything unverified; a name that leads by CNAME to servers of products; an address that only another host was answered |
 //! | `embedded` | `oem`, and no well-founded `app` or `device` |
 //! | `likely` | one kind of well-founded `app` or `device`; inferred `app` or `device` of any number; `service-use`; `app-likely` of two kinds, or on three days, or asked twice; `device-or-*` of two kinds |
-//! | `installed` | well-founded `app` or `device`, and: a second kind, or asked twice, or steady |
+//! | `installed` | well-founded `app` or `device`, and: a second kind, or asked twice, or steady, or an answer as a device on the local network |
 //! | `installed-active` | `installed`, and payload went both ways with `app` or `device` names |
-//! | `manager` | apart: a management server, which no name on the wire tells; never given by [`Book`] |
+//! | `manager` | apart: a management server, which no name on the wire tells, but its ports in combination |
 //!
 //! - A *kind* is a group of categories that are independent of the others: update; telemetry,
 //!   reputation and crash dumps; licensing; connectivity and certificates; management; push and
@@ -65,11 +65,13 @@ use serde::{Deserialize, Serialize};
 use phonehome_signatures::{Category, SignatureId, VendorId};
 
 use crate::detection::Reach;
+use crate::discovery::Device;
 use crate::host::Address;
 use crate::names::{Endpoint, Name, Source, Transport};
 use crate::time::Timestamp;
 
 mod book;
+mod devices;
 mod grounds;
 pub mod history;
 pub mod profile;
@@ -85,6 +87,7 @@ mod watch;
 mod weight;
 
 pub use book::Book;
+pub use devices::{Earlier, Who};
 pub use history::History;
 use record::Over;
 pub use state::{Spans, State};
@@ -166,7 +169,7 @@ pub struct Finding {
     /// Sightings by [`crate::detection::Reach`].
     pub contacts: [u64; 5],
     /// Sightings by [`crate::names::Source`].
-    pub sources: [u64; 8],
+    pub sources: [u64; Source::ALL.len()],
     /// Payload octets that the host sent to the vendor, retransmissions included.
     pub sent: u64,
     /// Payload octets that the host received from the vendor, retransmissions included.
@@ -177,6 +180,12 @@ pub struct Finding {
     pub state: State,
     /// Since when it has been in that state.
     pub state_since: Timestamp,
+    /// Whom the sightings are of; `None` where nothing said it.
+    pub who: Option<Who>,
+    /// What the device said of itself on the local network; `None` where it did not.
+    pub device: Option<Device>,
+    /// What other devices had that had the address before, the oldest first.
+    pub earlier: Vec<Earlier>,
 }
 
 /// Something happened to a finding.
@@ -287,6 +296,9 @@ pub struct Limits {
     /// Answers that are remembered, per client and network-wide each. When full, the one that was
     /// given longest ago makes room.
     pub resolutions: usize,
+    /// Addresses of which an identity is known, and devices of which a name is, each. When full, what
+    /// was said of longest ago makes room. About 350 bytes an address, and 150 a device.
+    pub identities: usize,
 }
 
 impl Default for Limits {
@@ -295,9 +307,13 @@ impl Default for Limits {
             hosts: 250_000,
             findings: 50_000,
             resolutions: 262_144,
+            identities: MAX_IDENTITIES,
         }
     }
 }
+
+/// Addresses and devices of which an identity is kept, each, unless a [`Limits`] says otherwise.
+pub const MAX_IDENTITIES: usize = 65_536;
 
 /// How many home hosts there are.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -331,6 +347,12 @@ pub struct Counts {
     pub names_over: u64,
     /// Sightings and octets not counted by signature, for the record had its fill of others.
     pub signatures_over: u64,
+    /// Records of a device that had an address before, which were forgotten for others.
+    pub devices_over: u64,
+    /// Addresses and devices of which what was said made room for others.
+    pub identities_evicted: [u64; 2],
+    /// Hosts with ports of a management server that made room for others, or were not taken in.
+    pub servers_evicted: u64,
     /// Sightings and octets of signatures that the catalogue does not have.
     pub signatures_unknown: u64,
 }
@@ -339,5 +361,6 @@ impl AddAssign<Over> for Counts {
     fn add_assign(&mut self, over: Over) {
         self.names_over += over.names;
         self.signatures_over += over.signatures;
+        self.devices_over += over.devices;
     }
 }

@@ -142,11 +142,13 @@ pub enum Source {
     TlsCert,
     /// No name on the wire: the client, or another, was answered this address for the name.
     DnsCorrelated,
+    /// No name at all: what the host is shows in packets of the local network.
+    Discovery,
 }
 
 impl Source {
     /// All sources, in the order in which they are listed everywhere.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::DnsQuery,
         Self::DnsAnswer,
         Self::TlsSni,
@@ -155,6 +157,7 @@ impl Source {
         Self::HttpConnect,
         Self::TlsCert,
         Self::DnsCorrelated,
+        Self::Discovery,
     ];
 
     /// The word for it in output and labels.
@@ -169,6 +172,7 @@ impl Source {
             Self::HttpConnect => "http-connect",
             Self::TlsCert => "tls-cert",
             Self::DnsCorrelated => "dns-correlated",
+            Self::Discovery => "discovery",
         }
     }
 

@@ -117,13 +117,13 @@ pub struct Visibility {
     /// Connections opened by any host, by [`Transport`].
     pub connections: [u64; 2],
     /// Those that something named, by [`Transport`] and [`Source`].
-    pub named: [[u64; 8]; 2],
+    pub named: [[u64; Source::ALL.len()]; 2],
     /// Those that nothing named, by [`Transport`] and [`Unnamed`].
     pub unnamed: [[u64; 7]; 2],
     /// Messages read for a name, by [`Protocol`] and [`MessageResult`].
     pub messages: [[u64; 4]; 4],
     /// Observations made, by [`Source`].
-    pub observations: [u64; 8],
+    pub observations: [u64; Source::ALL.len()],
     /// Client hellos by [`Transport`] and [`crate::names::tls::Ech`].
     pub hellos: [[u64; 4]; 2],
     /// QUIC Initials of clients: version 1, version 2, a draft, another version.
@@ -142,6 +142,9 @@ pub struct Visibility {
     pub flows_evicted: [u64; 2],
     /// Flows whose messages in the making were given up for want of room, by [`Transport`].
     pub unfinished_evicted: [u64; 2],
+    /// Messages read for an identity, by source and outcome in the order of
+    /// [`crate::identity`].
+    pub identity: [[u64; 3]; 5],
     /// Claimed questions that were told of at once, as too many waited for their answers.
     pub questions_refused: u64,
 }
@@ -209,6 +212,10 @@ impl AddAssign<&Self> for Visibility {
         add(&mut self.flows_started, &other.flows_started);
         add(&mut self.flows_evicted, &other.flows_evicted);
         add(&mut self.unfinished_evicted, &other.unfinished_evicted);
+        add(
+            self.identity.as_flattened_mut(),
+            other.identity.as_flattened(),
+        );
         self.questions_refused += other.questions_refused;
     }
 }

@@ -16,8 +16,10 @@ use phonehome_signatures::Catalogue;
 use crate::batch::{Batch, Item, Record};
 use crate::decode::{Packet, TransportHeader};
 use crate::detection::Notice;
+use crate::discovery;
 use crate::flow::table::{Class, FlowTable};
 use crate::flow::{Flow, Skipped};
+use crate::identity;
 use crate::names::Endpoint;
 use crate::names::dns::DNS_PORT;
 use crate::time::Timestamp;
@@ -31,6 +33,7 @@ use unfinished::Unfinished;
 mod datagram;
 mod desk;
 mod dns;
+mod identities;
 mod pending;
 mod repeats;
 mod segment;
@@ -184,6 +187,9 @@ impl Worker {
             dst,
         };
         self.clock = self.clock.max(Some(packet.at));
+        if let Some(payload) = discovery::payload_of(src.port, dst.port) {
+            self.desk.discovery(payload, packet, &context);
+        }
         let place = match packet.transport {
             TransportHeader::Udp { .. } if src.port == DNS_PORT || dst.port == DNS_PORT => {
                 self.desk.dns_datagram(packet.payload, &context);
@@ -193,6 +199,10 @@ impl Worker {
                 Some(self.datagram(record, packet, &context))
             }
             TransportHeader::Tcp(tcp) => self.segment(record, packet, tcp, &context),
+            TransportHeader::Udp { .. } if names_devices(src, dst) => {
+                self.desk.identity(packet.payload, &context);
+                None
+            }
             TransportHeader::Udp { .. } | TransportHeader::Other(_) => None,
         };
         if let Some(place) = place {
@@ -373,11 +383,18 @@ fn is_conversation(src: Endpoint, dst: Endpoint) -> bool {
             .any(|it| *it == src.port || *it == dst.port)
 }
 
+/// Whether a datagram is one of those in which devices are named.
+fn names_devices(src: Endpoint, dst: Endpoint) -> bool {
+    let of_port = identity::Source::of_port;
+    of_port(src.port).or_else(|| of_port(dst.port)).is_some()
+}
+
 /// Items whose memory is asked for together.
 const GROUP: usize = 32;
 
 /// Notices that are handed over together while many flows end at once.
 const PIECE: usize = 1024;
 
-/// Names are not taken from these: DHCP, NetBIOS name service and datagrams, SSDP, mDNS, LLMNR.
-const LOCAL_SERVICES: [u16; 7] = [67, 68, 137, 138, 1900, 5353, 5355];
+/// Names are not taken from these: DHCP, NetBIOS name service and datagrams, DHCPv6, SSDP, mDNS,
+/// LLMNR.
+const LOCAL_SERVICES: [u16; 9] = [67, 68, 137, 138, 546, 547, 1900, 5353, 5355];

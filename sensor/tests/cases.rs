@@ -52,6 +52,60 @@ fn every_case_says_what_it_shows() {
     }
 }
 
+#[test]
+fn findings_say_who_hosts_are() {
+    let mut wrong = Vec::new();
+    let mut with_hosts = 0;
+    for case in sensor::cases() {
+        let Ok(expected) = fs::read_to_string(case.join("hosts.jsonl")) else {
+            continue;
+        };
+        with_hosts += 1;
+        let input = case.join("input.pcap");
+        let packs = case.join("packs");
+        let mut args = vec!["read".as_ref(), "--json".as_ref(), input.as_os_str()];
+        if packs.is_dir() {
+            args.extend(["--signatures".as_ref(), packs.as_os_str()]);
+        }
+        let outcome = sensor::run(args).ended_with(0);
+        let document = object(outcome.text());
+        let findings = document["findings"].as_array().unwrap();
+        for line in expected.lines() {
+            let wanted = object(line);
+            let is_of_host = |it: &&Value| it["host"] == wanted["host"];
+            if wanted["vendor"].is_null() {
+                if let Some(it) = findings.iter().find(is_of_host) {
+                    wrong.push(format!("{}: a finding too many: {it}", name(&case)));
+                }
+                continue;
+            }
+            let is_it = |it: &&Value| is_of_host(it) && it["vendor"]["id"] == wanted["vendor"];
+            let given = findings.iter().find(is_it).unwrap_or(&Value::Null);
+            let mut wanted = wanted.clone();
+            wanted["vendor"] = serde_json::json!({"id": wanted["vendor"]});
+            if !holds(given, &wanted) {
+                wrong.push(format!("{}:\n  {line}\n  {given}", name(&case)));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(with_hosts > 10, "cases with hosts.jsonl: {with_hosts}");
+}
+
+/// Whether a value has all that is wanted of it: null is absent, and lists are of one length.
+fn holds(given: &Value, wanted: &Value) -> bool {
+    match (given, wanted) {
+        (Value::Object(given), Value::Object(wanted)) => wanted
+            .iter()
+            .all(|(key, it)| holds(given.get(key).unwrap_or(&Value::Null), it)),
+        (Value::Array(given), Value::Array(wanted)) => {
+            given.len() == wanted.len() && given.iter().zip(wanted).all(|(a, b)| holds(a, b))
+        }
+        (Value::Null, Value::Array(wanted)) => wanted.is_empty(),
+        (given, wanted) => given == wanted,
+    }
+}
+
 /// Compares line by line, and only the keys that the expectation has.
 fn compare(expected: &str, printed: &str) -> Result<(), String> {
     let mut lines = printed.lines();

@@ -30,9 +30,12 @@ pub(crate) fn pipeline(octets: &[u8]) {
     assert_eq!(small.notices, large.notices, "by the size of triage");
     assert_eq!(small.visibility(), large.visibility());
 
-    let (notices, visibility) = without_triage(&frames);
-    assert_eq!(large.notices, notices, "with triage and without");
-    assert_eq!(large.visibility(), &visibility);
+    // What triage only counts does not keep a flow alive, so connections may end at other times. Names
+    // are the same.
+    let names = large
+        .observations()
+        .eq(observations(&without_triage(&frames)));
+    assert!(names, "other names than without triage");
 
     let visibility = large.visibility();
     for transport in 0..2 {
@@ -56,15 +59,19 @@ pub(crate) struct Seen {
 
 impl Seen {
     pub(crate) fn observations(&self) -> impl Iterator<Item = &Observation> {
-        self.notices.iter().filter_map(|it| match &it.what {
-            What::Observation(observation) => Some(observation),
-            _ => None,
-        })
+        observations(&self.notices)
     }
 
     fn visibility(&self) -> &Visibility {
         &self.counts.visibility
     }
+}
+
+fn observations(notices: &[Notice]) -> impl Iterator<Item = &Observation> {
+    notices.iter().filter_map(|it| match &it.what {
+        What::Observation(observation) => Some(observation),
+        _ => None,
+    })
 }
 
 impl Ledger for Seen {
@@ -99,7 +106,7 @@ pub(crate) fn seen(frames: &[Frame<'_>], triage_bits: u32) -> Seen {
 }
 
 /// What a worker tells that gets every packet.
-fn without_triage(frames: &[Frame<'_>]) -> (Vec<Notice>, Visibility) {
+fn without_triage(frames: &[Frame<'_>]) -> Vec<Notice> {
     let bounds = Bounds {
         flows: FLOWS,
         unfinished_octets: UNFINISHED,
@@ -132,8 +139,7 @@ fn without_triage(frames: &[Frame<'_>]) -> (Vec<Notice>, Visibility) {
     }
     let newest = frames.last().map_or(Timestamp::default(), |it| it.at);
     worker.finish(frames.len() as u64, newest, &mut tell);
-    let visibility = worker.visibility().clone();
-    (notices, visibility)
+    notices
 }
 
 fn push(batch: &mut Batch, number: u64, packet: &Packet<'_>) {
@@ -157,6 +163,7 @@ fn judge(notices: &[Notice]) {
         hosts: 8,
         findings: 4,
         resolutions: 4,
+        identities: 4,
     };
     let mut book = Book::new(catalogue(), HomeNetworks::new(blocks), limits);
     let mut changes = Vec::new();

@@ -104,6 +104,10 @@ pub(super) fn snapshot(
         resolved_evicted: book.resolved().evicted(),
         ech_names: counts.ech.names,
         ech_evicted: [counts.ech.names_evicted, counts.ech.verdicts_refused],
+        identities: [
+            book.directory().known().map(|it| it as u64),
+            book.directory().evicted(),
+        ],
         protections: Arc::default(),
         history: History::default(),
         store: None,
@@ -143,6 +147,8 @@ fn room(counts: &Counts, book: &Book) -> Room {
             left_out.findings_refused,
             left_out.names_over,
             left_out.signatures_over,
+            left_out.devices_over,
+            left_out.servers_evicted,
             counts.visibility.questions_refused,
         ],
     }

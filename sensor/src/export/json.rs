@@ -7,6 +7,7 @@
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
+use super::who::{DeviceRow, EarlierRow, IdentityRow};
 use super::{
     Capture, DECODE_REASONS, LAYERS, PROGRAM, SKIPPED, STAGES, Snapshot, VERSION, link_word,
     rfc3339,
@@ -17,11 +18,13 @@ use crate::names::{Source, Transport};
 use crate::visibility::{MessageResult, Protocol, Unnamed, Visibility};
 
 mod directives;
+mod hosts;
 mod observation;
 mod report;
 mod status;
 
 pub use directives::directives;
+pub use hosts::hosts;
 pub use observation::write_observation;
 pub use report::report;
 pub use status::status;
@@ -194,6 +197,8 @@ struct PackRow<'a> {
 #[derive(Serialize)]
 struct FindingRow<'a> {
     host: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identity: Option<IdentityRow<'a>>,
     vendor: VendorRow<'a>,
     verdict: &'static str,
     state: &'static str,
@@ -211,6 +216,11 @@ struct FindingRow<'a> {
     sources: Map<u64>,
     octets: Octets,
     names: Vec<NameRow<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<DeviceRow<'a>>,
+    /// What other devices had that had the address before.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    earlier: Vec<EarlierRow<'a>>,
 }
 
 #[derive(Serialize)]
@@ -344,6 +354,7 @@ fn packs(snapshot: &Snapshot) -> Vec<PackRow<'_>> {
 fn finding<'a>(snapshot: &'a Snapshot, finding: &'a Finding) -> FindingRow<'a> {
     FindingRow {
         host: finding.host.to_string(),
+        identity: finding.who.as_ref().map(IdentityRow::of),
         vendor: VendorRow {
             id: snapshot.vendor_id(finding.vendor),
             name: snapshot.vendor_name(finding.vendor),
@@ -376,6 +387,8 @@ fn finding<'a>(snapshot: &'a Snapshot, finding: &'a Finding) -> FindingRow<'a> {
                 signature,
             })
             .collect(),
+        device: finding.device.as_ref().map(DeviceRow::of),
+        earlier: finding.earlier.iter().map(EarlierRow::of).collect(),
     }
 }
 

@@ -29,6 +29,7 @@ use crate::visibility::{MessageResult, Protocol, Unnamed};
 
 mod directives;
 pub mod hosts;
+mod identities;
 mod live;
 mod own;
 mod page;
@@ -55,6 +56,7 @@ pub fn text(snapshot: &Snapshot) -> String {
     decode(&mut page, snapshot);
     flows(&mut page, snapshot);
     visibility(&mut page, snapshot);
+    identities::identities(&mut page, snapshot);
     detection(&mut page, snapshot);
     findings(&mut page, snapshot);
     directives::directives(&mut page, snapshot);

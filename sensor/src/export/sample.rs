@@ -14,9 +14,10 @@ use super::{
 };
 use crate::detection::Reach;
 use crate::findings::waivers::Waivers;
-use crate::findings::{Finding, History, State, Verdict};
+use crate::findings::{Earlier, Finding, History, State, Verdict, Who};
 use crate::frame::{Card, LinkType};
 use crate::host::Address;
+use crate::identity::{self, ClassText, Identity, Mac};
 use crate::names::{Endpoint, Name, Observation, Source, Transport};
 use crate::time::Timestamp;
 use crate::visibility::{MessageResult, Protocol, Unnamed, Visibility};
@@ -169,11 +170,12 @@ pub(super) fn snapshot() -> Snapshot {
         hosts: [38, 0, 2, 1, 0, 0],
         findings_evicted: 2,
         findings_expired: 1,
-        refused: [1, 0, 5, 0, 3],
+        refused: [1, 0, 5, 0, 2, 0, 3],
     };
     snapshot.resolved_addresses = 77;
     snapshot.ech_names = 120;
     snapshot.ech_evicted = [4, 0];
+    snapshot.identities = [[60, 44], [3, 0]];
     snapshot.protections = Protection::ALL
         .map(|it| match it {
             Protection::LandlockNetwork => (it, Standing::Unavailable("old kernel".to_owned())),
@@ -206,6 +208,7 @@ pub(super) fn empty() -> Snapshot {
         resolved_evicted: 0,
         ech_names: 0,
         ech_evicted: [0; 2],
+        identities: [[0; 2]; 2],
         protections: Arc::default(),
         history: History::default(),
         store: Some(store()),
@@ -284,7 +287,7 @@ fn visibility() -> Visibility {
             seen.message(protocol, result);
         }
     }
-    seen.observations = [1_050, 1_050, 900, 140, 60, 0, 0, 0];
+    seen.observations = [1_050, 1_050, 900, 140, 60, 0, 0, 0, 0];
     seen.hellos = [[700, 181, 19, 0], [138, 0, 0, 2]];
     seen.quic_initials = [140, 1, 0, 0];
     seen.judged_flows = 990;
@@ -313,7 +316,7 @@ fn findings() -> Vec<Finding> {
         first_seen: at(12),
         last_seen: at(7_300),
         contacts: [100, 0, 0, 0, 114],
-        sources: [100, 0, 114, 0, 0, 0, 0, 0],
+        sources: [100, 0, 114, 0, 0, 0, 0, 0, 0],
         sent: 120_400,
         received: 45_100_000,
         names: vec![(
@@ -322,12 +325,38 @@ fn findings() -> Vec<Finding> {
         )],
         state: State::Active,
         state_since: at(12),
+        who: Some(Who {
+            identity: Identity {
+                device: Mac::new([2, 0, 0x5e, 0, 0x53, 1]),
+                name: Name::from_text(b"reception-3").map(|it| (it, identity::Source::Dhcp)),
+                class: ClassText::new(b"MSFT 5.0"),
+                since: at(5),
+                said: at(3_605),
+            },
+            former: vec![Name::from_text(b"desktop-1").unwrap()],
+        }),
+        device: None,
+        earlier: vec![Earlier {
+            who: Who::new(Identity {
+                device: Mac::new([2, 0, 0x5e, 0, 0x53, 2]),
+                name: Name::from_text(b"loan-laptop.local").map(|it| (it, identity::Source::Mdns)),
+                class: None,
+                since: at(-90_000),
+                said: at(-86_500),
+            }),
+            verdict: Verdict::Likely,
+            products: vec!["Endpoint Security".to_owned()],
+            first_seen: at(-89_000),
+            last_seen: at(-86_400),
+        }],
     };
     let likely = Finding {
         host: address("2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff"),
         verdict: Verdict::Likely,
         grounds: vec!["asked for an update server, and no connection followed".to_owned()],
         products: Vec::new(),
+        who: None,
+        earlier: Vec::new(),
         contacts: [2, 1, 0, 0, 0],
         sent: 0,
         received: 0,
@@ -339,6 +368,8 @@ fn findings() -> Vec<Finding> {
         verdict: Verdict::None,
         grounds: vec!["only web sites".to_owned()],
         products: Vec::new(),
+        who: None,
+        earlier: Vec::new(),
         categories: vec![Category::Web],
         first_seen: at(500),
         last_seen: at(600),

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::{Snapshot, human_count, human_octets, is_flagged, iso_seconds};
+use super::{Snapshot, human_count, human_octets, is_flagged, iso_seconds, who};
 use crate::findings::{Finding, State, Verdict};
 use crate::host::Address;
 
@@ -180,6 +180,9 @@ fn table(text: &mut String, snapshot: &Snapshot, findings: &[&Finding], style: S
             human_octets(finding.sent),
             human_octets(finding.received),
         );
+        for line in who::line(finding).iter() {
+            paragraph(text, "    ", "      ", line);
+        }
         let categories: Vec<&str> = finding.categories.iter().map(|it| it.as_str()).collect();
         let mut what = finding.products.join(", ");
         if !what.is_empty() && !categories.is_empty() {
@@ -201,6 +204,9 @@ fn table(text: &mut String, snapshot: &Snapshot, findings: &[&Finding], style: S
         }
         if let Some(line) = directives::waiver(snapshot, finding) {
             paragraph(text, "    ", "    ", &line);
+        }
+        for line in who::earlier_lines(finding) {
+            paragraph(text, "    ", "      ", &line);
         }
         for ground in finding.grounds.iter().take(GROUNDS) {
             paragraph(text, "    - ", "      ", ground);

@@ -9,6 +9,7 @@ use super::roles::View;
 use super::verdict::{Signal, Signals};
 use super::weight::{Class, Weight};
 use crate::detection::Reach;
+use crate::discovery::Device;
 
 /// Most sentences that are given.
 const MAX_GROUNDS: usize = 6;
@@ -29,6 +30,7 @@ pub(super) fn grounds(
     let mut grounds = Vec::new();
     match verdict {
         Verdict::Manager | Verdict::InstalledActive | Verdict::Installed | Verdict::Likely => {
+            grounds.extend(local(signals, record.device.as_deref()));
             grounds.extend(kinds(signals));
             grounds.extend(behaviour(signals, track.rhythm.days()));
             grounds.extend(transfer(signals, verdict, &lines));
@@ -176,7 +178,8 @@ impl Line {
 fn lines(record: &Record, view: View, class: impl Fn(SignatureId) -> Option<Class>) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
     for tally in &record.tallies {
-        let Some(class) = class(tally.signature) else {
+        // What shows without a name has a sentence of its own.
+        let Some(class) = class(tally.signature).filter(|it| it.payload.is_none()) else {
             continue;
         };
         match lines.iter_mut().find(|it| it.is_of(class)) {
@@ -208,6 +211,37 @@ fn lines(record: &Record, view: View, class: impl Fn(SignatureId) -> Option<Clas
         (b.weight, b.contacts(), a.category).cmp(&(a.weight, a.contacts(), b.category))
     });
     lines
+}
+
+/// What shows on the local network without a name.
+fn local(signals: Signals, device: Option<&Device>) -> Vec<String> {
+    let mut sentences = Vec::new();
+    if signals.has(Signal::Serves) {
+        sentences.push(
+            "several hosts use it as a management server, by its ports in combination".to_owned(),
+        );
+    }
+    if signals.has(Signal::Discovered) {
+        let mut parts = Vec::new();
+        if let Some(device) = device {
+            for (word, text) in [
+                ("model", &device.model),
+                ("serial number", &device.serial),
+                ("firmware", &device.firmware),
+            ] {
+                parts.extend(text.as_ref().map(|it| format!("{word} {}", it.as_str())));
+            }
+            parts.extend(device.mac.map(|it| format!("MAC {it}")));
+        }
+        let said = match parts.as_slice() {
+            [] => String::new(),
+            parts => format!(": {}", parts.join(", ")),
+        };
+        sentences.push(format!(
+            "shows as a device of the vendor on the local network{said}"
+        ));
+    }
+    sentences
 }
 
 /// The independent kinds of traffic, if there are several.

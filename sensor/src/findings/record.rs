@@ -6,12 +6,14 @@ use phonehome_signatures::SignatureId;
 use serde::{Deserialize, Serialize};
 
 use super::Verdict;
+use super::devices::Who;
 use super::rhythm::Rhythm;
 use super::roles::View;
 use super::state::{Course, Seen};
 use super::verdict::{Manner, Signal, Signals, verdict};
 use super::weight::{Class, Weight};
 use crate::detection::{Reach, Sighting};
+use crate::discovery::Device;
 use crate::host::Address;
 use crate::names::{Name, Source};
 use crate::time::Timestamp;
@@ -29,7 +31,7 @@ pub(super) struct Record {
     pub(super) all_track: Track,
     pub(super) direct_track: Track,
     /// Sightings by [`Source`].
-    pub(super) sources: [u64; 8],
+    pub(super) sources: [u64; Source::ALL.len()],
     /// Payload octets that the host sent, retransmissions included.
     pub(super) sent: u64,
     /// Payload octets that the host received.
@@ -46,6 +48,13 @@ pub(super) struct Record {
     pub(super) course: Course,
     /// Whether it was told that a waiver covers it.
     pub(super) cover: Cover,
+    /// Whom the sightings are of.
+    pub(super) who: Option<Box<Who>>,
+    /// What the device said of itself on the local network, the newest.
+    pub(super) device: Option<Box<Device>>,
+    /// Records of devices that had the address before, the one that had it last in the end; at most
+    /// [`MAX_ASIDE`](super::devices::MAX_ASIDE).
+    pub(super) aside: Vec<Record>,
 }
 
 /// Whether a waiver lets a finding stand.
@@ -168,6 +177,7 @@ enum Resolver {
 pub(super) struct Over {
     pub(super) names: u64,
     pub(super) signatures: u64,
+    pub(super) devices: u64,
 }
 
 /// Payload octets of a connection that a signature claims, or of a part of it.
@@ -177,6 +187,8 @@ pub(super) struct Octets {
     pub(super) received: u64,
     /// Whether payload is known to have gone both ways.
     pub(super) both_ways: bool,
+    /// When the connection was opened, as far as it is known.
+    pub(super) began: Timestamp,
 }
 
 impl Record {

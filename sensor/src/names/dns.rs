@@ -164,8 +164,31 @@ impl<'m> Message<'m> {
     /// A record of which only the data is unusable is not broken: it comes with
     /// [`RecordData::Malformed`], and others may follow.
     pub fn answers(&self) -> impl Iterator<Item = Result<Record<'m>, Malformed>> + use<'m> {
+        self.first_records(self.answer_count.into(), u16::MAX)
+    }
+
+    /// The records of all sections, in order, as [`Message::answers`] gives those of the first. Their
+    /// class is without its top bit, in which mDNS says that older records are void (RFC 6762 section
+    /// 10.2).
+    pub fn multicast_records(
+        &self,
+    ) -> impl Iterator<Item = Result<Record<'m>, Malformed>> + use<'m> {
+        let counts = [
+            self.answer_count,
+            self.authority_count,
+            self.additional_count,
+        ];
+        self.first_records(counts.map(u32::from).iter().sum(), u16::MAX >> 1)
+    }
+
+    /// As many records, in the order of the sections, with those bits of their class.
+    fn first_records(
+        &self,
+        mut left: u32,
+        class_bits: u16,
+    ) -> impl Iterator<Item = Result<Record<'m>, Malformed>> + use<'m> {
         let mut cursor = Cursor::behind_header(self.octets);
-        let mut left = self.answer_count;
+        cursor.class_bits = class_bits;
         let mut questions = self.question_count;
         std::iter::from_fn(move || {
             left = left.checked_sub(1)?;

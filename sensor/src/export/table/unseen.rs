@@ -337,6 +337,7 @@ pub(in crate::export) const fn source_words(source: Source) -> &'static str {
         Source::HttpConnect => "HTTP CONNECT request",
         Source::TlsCert => "certificate of the server",
         Source::DnsCorrelated => "address that DNS had given for a name",
+        Source::Discovery => "discovery on the local network",
     }
 }
 

@@ -72,6 +72,8 @@ pub(super) struct Cursor<'m> {
     octets: &'m [u8],
     /// What has not been read.
     pub(super) rest: Reader<'m>,
+    /// The bits of a record's class that are read.
+    pub(super) class_bits: u16,
 }
 
 impl<'m> Cursor<'m> {
@@ -80,6 +82,7 @@ impl<'m> Cursor<'m> {
         Self {
             octets,
             rest: Reader::new(body),
+            class_bits: u16::MAX,
         }
     }
 
@@ -104,7 +107,7 @@ impl<'m> Cursor<'m> {
     pub(super) fn record(&mut self) -> Result<Record<'m>, Malformed> {
         let owner = self.name().ok_or(Malformed::at("NAME"))?;
         let rtype = self.rest.u16().ok_or(Malformed::at("TYPE"))?;
-        let class = self.rest.u16().ok_or(Malformed::at("CLASS"))?;
+        let class = self.rest.u16().ok_or(Malformed::at("CLASS"))? & self.class_bits;
         let ttl = self.rest.u32().ok_or(Malformed::at("TTL"))?;
         let len = self.rest.u16().ok_or(Malformed::at("RDLENGTH"))?;
         let rdata = self
@@ -114,6 +117,7 @@ impl<'m> Cursor<'m> {
         let data = Self {
             octets: self.octets.get(..self.at()).unwrap_or_default(),
             rest: rdata,
+            class_bits: self.class_bits,
         };
         Ok(Record {
             owner,
