@@ -84,6 +84,10 @@ pub struct Snapshot {
     pub resolved_addresses: u64,
     /// Remembered names that were forgotten because the table was full.
     pub resolved_evicted: u64,
+    /// Names that encrypted hellos are judged by, by client and in all.
+    pub ech_names: u64,
+    /// What there was no room for when hellos were judged: names, and verdicts on open flows.
+    pub ech_evicted: [u64; 2],
     /// What has happened to findings since the beginning.
     pub history: History,
     /// How findings are kept; `None` where they are not.
@@ -143,6 +147,8 @@ impl Snapshot {
 /// A running sensor's settings and log.
 #[derive(Clone, Debug)]
 pub struct Own {
+    /// What the settings call the sensor.
+    pub sensor: Option<String>,
     /// The newest load of settings and of what they name.
     pub reload: Arc<Reload>,
     /// Lines of the log left out because its queue was full.
@@ -252,6 +258,9 @@ pub struct Capture {
     pub dropped_frames: [u64; 3],
     /// Frames longer than the snapshot length.
     pub truncated_frames: u64,
+    /// Frames that repeat one just read, as a mirror of both directions gives; among those that triage
+    /// settled.
+    pub repeated_frames: u64,
     /// Frames, and their octets on the wire, that a prefilter in the kernel kept from the sensor, and
     /// that are not among those received; absent where none is in force.
     pub cut_off: Option<[u64; 2]>,
@@ -263,6 +272,14 @@ pub struct Capture {
     pub first_frame: Option<Timestamp>,
     /// Capture time of the newest frame.
     pub last_frame: Option<Timestamp>,
+}
+
+impl Capture {
+    /// Frames that triage and workers settled.
+    #[must_use]
+    pub const fn processed_frames(&self) -> u64 {
+        self.triage_frames + self.worker_frames
+    }
 }
 
 /// What is left out of a live capture by choice.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::decode::DecodeCounts;
 use crate::detection::Notice;
+use crate::ech::EchCounts;
 use crate::frame::{Card, LinkType, Run};
 use crate::intake::IntakeCounts;
 use crate::time::Timestamp;
@@ -110,6 +111,8 @@ pub struct Counts {
     pub defrag_octets: u64,
     /// What could and could not be named.
     pub visibility: Visibility,
+    /// What is remembered to judge encrypted hellos by.
+    pub ech: EchCounts,
     /// Flows in the tables.
     pub flows: u64,
     /// Flows that the tables may hold.
@@ -173,6 +176,8 @@ pub struct InputCounts {
     pub dropped: u64,
     /// Frames longer than what was kept of them.
     pub truncated: u64,
+    /// Frames that repeat one just read, among those that triage settled.
+    pub repeated: u64,
     /// Capture time of the first frame.
     pub first: Option<Timestamp>,
     /// Capture time of the newest frame.
@@ -197,6 +202,7 @@ impl AddAssign<&Self> for InputCounts {
         self.worked += other.worked;
         self.dropped += other.dropped;
         self.truncated += other.truncated;
+        self.repeated += other.repeated;
         self.first = [self.first, other.first].into_iter().flatten().min();
         self.last = self.last.max(other.last);
     }

@@ -16,6 +16,7 @@ use std::path::Path;
 use crate::document::{self, FileError, LoadError};
 use crate::matcher::{Matcher, Rule};
 use crate::pack::{self, Entry, Pack};
+use crate::resolvers::Resolvers;
 use crate::signature::{Example, Signature, SignatureId, Vendor, VendorId};
 
 pub use crate::service::Service;
@@ -55,6 +56,7 @@ pub struct Catalogue {
     /// The signatures of the packs, in the order of vendor and signature id.
     listed: Vec<SignatureId>,
     matcher: Matcher,
+    resolvers: Resolvers,
 }
 
 /// What a catalogue is loaded on top of.
@@ -135,6 +137,10 @@ impl Catalogue {
         let mut errors = doubles(&packs);
         errors.extend(too_many(&packs));
         let mut catalogue = Self::default();
+        match Resolvers::builtin() {
+            Ok(resolvers) => catalogue.resolvers = resolvers,
+            Err(wrong) => errors.extend(wrong),
+        }
         let mut files = Vec::with_capacity(packs.len());
         let mut entries: Vec<(usize, Entry)> = Vec::new();
         for (pack, at) in packs.into_iter().zip(0_u16..) {
@@ -245,6 +251,12 @@ impl Catalogue {
     #[must_use]
     pub fn packs(&self) -> &[PackInfo] {
         &self.packs
+    }
+
+    /// The public resolvers, whatever packs there are.
+    #[must_use]
+    pub const fn resolvers(&self) -> &Resolvers {
+        &self.resolvers
     }
 
     /// The packs and their versions, as a report names them: `bytedance@1.0.0 kaspersky@1.0.0`.

@@ -32,7 +32,9 @@ pub(crate) fn pipeline(octets: &[u8]) {
 
     // What triage only counts does not keep a flow alive, so connections may end at other times. Names
     // are the same.
-    let names = large.observations().eq(observations(&without_triage(&frames)));
+    let names = large
+        .observations()
+        .eq(observations(&without_triage(&frames)));
     assert!(names, "other names than without triage");
 
     let visibility = large.visibility();

@@ -8,7 +8,8 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::{
-    DECODE_REASONS, LAYERS, PROGRAM, SKIPPED, STAGES, Snapshot, VERSION, link_word, rfc3339,
+    Capture, DECODE_REASONS, LAYERS, PROGRAM, SKIPPED, STAGES, Snapshot, VERSION, link_word,
+    rfc3339,
 };
 use crate::detection::Reach;
 use crate::findings::Finding;
@@ -176,6 +177,7 @@ struct CaptureRow<'a> {
     frames: u64,
     octets: u64,
     truncated: u64,
+    repeated: u64,
     dropped: Map<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cut_off: Option<Map<u64>>,
@@ -237,6 +239,7 @@ struct VisibilityPart {
     hellos: PerTransport<Map<u64>>,
     quic_initials: Map<u64>,
     flows: PerTransport<Flows>,
+    loss: Loss,
     frames: Frames,
     decode_errors: Map<Map<u64>>,
     skipped_encapsulations: Map<u64>,
@@ -263,10 +266,21 @@ struct Flows {
     evicted: u64,
 }
 
+/// Octets of TCP flows that were acknowledged and never seen.
+#[derive(Serialize)]
+struct Loss {
+    judged_flows: u64,
+    seen_octets: u64,
+    missing_octets: u64,
+}
+
 #[derive(Serialize)]
 struct Frames {
     received: u64,
+    processed: u64,
+    queued: u64,
     truncated: u64,
+    repeated: u64,
     dropped: Map<u64>,
 }
 
@@ -305,6 +319,7 @@ fn input(snapshot: &Snapshot) -> Input<'_> {
                 frames: it.received_frames,
                 octets: it.received_bytes,
                 truncated: it.truncated_frames,
+                repeated: it.repeated_frames,
                 dropped: counts(STAGES, &it.dropped_frames),
                 cut_off: it.cut_off.map(|it| counts(["frames", "octets"], &it)),
             })
@@ -377,6 +392,7 @@ fn visibility_of(snapshot: &Snapshot) -> VisibilityPart {
         let count = snapshot.decode.errors.get(&(layer, reason));
         (reason, count.copied().unwrap_or(0))
     };
+    let queued = snapshot.pipeline.workers.iter().map(|it| it.queued_frames);
     let skipped = |it| (it, snapshot.decode.skipped.get(it).copied().unwrap_or(0));
     VisibilityPart {
         connections: per_transport(seen, connections),
@@ -392,9 +408,17 @@ fn visibility_of(snapshot: &Snapshot) -> VisibilityPart {
         hellos: per_transport(seen, |seen, it| counts(ECH, &seen.hellos[it as usize])),
         quic_initials: counts(QUIC_VERSIONS, &seen.quic_initials),
         flows: per_transport(seen, flows),
+        loss: Loss {
+            judged_flows: seen.judged_flows,
+            seen_octets: seen.judged_octets,
+            missing_octets: seen.missing_octets,
+        },
         frames: Frames {
             received: captures.iter().map(|it| it.received_frames).sum(),
+            processed: captures.iter().map(Capture::processed_frames).sum(),
+            queued: queued.sum(),
             truncated: captures.iter().map(|it| it.truncated_frames).sum(),
+            repeated: captures.iter().map(|it| it.repeated_frames).sum(),
             dropped: counts(STAGES, &dropped),
         },
         decode_errors: Map(LAYERS
@@ -448,6 +472,9 @@ const GENERATOR: Generator = Generator {
 
 /// Words for [`Ech`](crate::names::tls::Ech), in its order.
 pub(super) const ECH: [&str; 4] = ["none", "grease", "real", "unknown"];
+
+/// Words for what the judging of encrypted hellos remembers.
+pub(super) const ECH_MEMORIES: [&str; 2] = ["names", "verdicts"];
 
 /// Words for the versions of [`Visibility::quic_initials`].
 pub(super) const QUIC_VERSIONS: [&str; 4] = ["v1", "v2", "draft", "other"];

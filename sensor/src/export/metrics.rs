@@ -14,7 +14,7 @@ use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 
 use self::page::{Page, encode, float};
-use super::json::{ECH, QUIC_VERSIONS};
+use super::json::{ECH, ECH_MEMORIES, QUIC_VERSIONS};
 use super::protection::Protection;
 use super::{
     CHANGES, DATAGRAMS, DECODE_REASONS, LAYERS, PACKETS, REFUSED, ROLES, SKIPPED, STAGES, Snapshot,
@@ -150,6 +150,12 @@ fn capture(page: &mut Page, snapshot: &Snapshot) {
         "Frames longer than the snapshot length.",
         ["interface"],
         by_name(|it| it.truncated_frames),
+    );
+    page.counter(
+        "phonehome_capture_duplicate_frames_total",
+        "Frames that repeat one just read, as a mirror of both directions gives; triage settles them.",
+        ["interface"],
+        by_name(|it| it.repeated_frames),
     );
     page.gauge(
         "phonehome_capture_last_frame_timestamp_seconds",
@@ -303,6 +309,26 @@ fn flows(page: &mut Page, snapshot: &Snapshot) {
         ["transport"],
         by_transport(&seen.flows_evicted),
     );
+    page.counter(
+        "phonehome_tcp_judged_flows_total",
+        "TCP flows that ended and of which both beginnings were seen, so that acknowledgments could be \
+         held against what was seen.",
+        [],
+        [([], seen.judged_flows)],
+    );
+    page.counter(
+        "phonehome_tcp_seen_bytes_total",
+        "Stream bytes seen of TCP flows of which both beginnings were seen.",
+        [],
+        [([], seen.judged_octets)],
+    );
+    page.counter(
+        "phonehome_tcp_missing_bytes_total",
+        "Stream bytes of the same flows that the receiver acknowledged and the sensor never saw; a \
+         lower bound.",
+        [],
+        [([], seen.missing_octets)],
+    );
     page.gauge(
         "phonehome_flow_buffered_bytes",
         "Bytes held for messages in the making.",
@@ -384,6 +410,21 @@ fn visibility(page: &mut Page, snapshot: &Snapshot) {
         "Remembered names dropped because the table was full.",
         [],
         [([], snapshot.resolved_evicted)],
+    );
+    page.gauge(
+        "phonehome_ech_names",
+        "Names that DNS has told something about by which encrypted hellos are judged, by client and in all.",
+        [],
+        [([], float(snapshot.ech_names))],
+    );
+    page.counter(
+        "phonehome_ech_evicted_total",
+        "What was left out of the judging of encrypted hellos because a table was full.",
+        ["what"],
+        ECH_MEMORIES
+            .into_iter()
+            .zip(snapshot.ech_evicted)
+            .map(|(it, count)| ([it], count)),
     );
 }
 

@@ -25,6 +25,7 @@ use crate::visibility::{MessageResult, Protocol, Unnamed, Visibility};
 pub(super) fn own() -> Own {
     let at = Timestamp::from_secs_nanos(1_506_931_200, 0);
     Own {
+        sensor: Some("head office".to_owned()),
         reload: Arc::new(Reload {
             at,
             succeeded_at: at,
@@ -84,6 +85,7 @@ pub(super) fn snapshot() -> Snapshot {
         worker_frames: 34_119,
         dropped_frames: [0, 3, 1],
         truncated_frames: 12,
+        repeated_frames: 920,
         cut_off: Some([700, 980_000]),
         rings: Some([41, 1, 3]),
         card: Some(Card {
@@ -170,6 +172,8 @@ pub(super) fn snapshot() -> Snapshot {
         refused: [1, 0, 5, 0, 3],
     };
     snapshot.resolved_addresses = 77;
+    snapshot.ech_names = 120;
+    snapshot.ech_evicted = [4, 0];
     snapshot.protections = Protection::ALL
         .map(|it| match it {
             Protection::LandlockNetwork => (it, Standing::Unavailable("old kernel".to_owned())),
@@ -200,6 +204,8 @@ pub(super) fn empty() -> Snapshot {
         room: Room::default(),
         resolved_addresses: 0,
         resolved_evicted: 0,
+        ech_names: 0,
+        ech_evicted: [0; 2],
         protections: Arc::default(),
         history: History::default(),
         store: Some(store()),
@@ -281,6 +287,9 @@ fn visibility() -> Visibility {
     seen.observations = [1_050, 1_050, 900, 140, 60, 0, 0, 0];
     seen.hellos = [[700, 181, 19, 0], [138, 0, 0, 2]];
     seen.quic_initials = [140, 1, 0, 0];
+    seen.judged_flows = 990;
+    seen.judged_octets = 79_040_000;
+    seen.missing_octets = 960_000;
     seen.flows_started = [1_100, 1_300];
     seen.flows_ended = [[40, 1_000], [100, 1_200]];
     seen
@@ -363,6 +372,7 @@ pub(super) fn observation() -> Observation {
         name: Name::from_text(b"s00.upd.kaspersky.com").unwrap(),
         vlan: None,
         ech: None,
+        traits: None,
     }
 }
 

@@ -158,6 +158,8 @@ impl Book {
                     self.touch(*host);
                 }
             }
+            // For the judge alone.
+            What::Veiled(_) | What::Offer(_) => {}
             What::Proxy(host) => {
                 if self.home.contains(*host) {
                     self.hosts.proxy(*host);
@@ -395,6 +397,7 @@ impl Book {
                 name: answered.name,
                 vlan: None,
                 ech: None,
+                traits: None,
             },
             signature: answered.signature,
             via: None,

@@ -14,8 +14,11 @@ use crate::time::Timestamp;
 use crate::visibility::{Unnamed, Visibility};
 use crate::worker::Report;
 
+mod encrypted;
 mod floods;
+mod loss;
 mod octets;
+mod twice;
 
 #[test]
 fn a_split_hello_is_named_whatever_the_order_of_its_segments() {

@@ -101,6 +101,7 @@ impl Catalogue {
             packs: self.packs,
             listed: self.listed,
             matcher: self.matcher,
+            resolvers: self.resolvers,
             vendors,
             signatures,
         })

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::fmt::Write;
 
 use super::{MARGIN, Paint, Style, paragraph, row};
-use crate::export::{STAGES, Snapshot, human_count, human_share};
+use crate::export::{STAGES, Snapshot, human_count, human_octets, human_share};
 use crate::names::Source;
 use crate::names::tls::Ech;
 use crate::visibility::{MessageResult, Protocol, Unnamed};
@@ -22,12 +22,13 @@ pub(super) fn write(text: &mut String, snapshot: &Snapshot, style: Style) {
 }
 
 /// What hides beside connections without a name: a word and a line each.
-pub(in crate::export) fn lines(snapshot: &Snapshot) -> [(&'static str, String); 6] {
+pub(in crate::export) fn lines(snapshot: &Snapshot) -> [(&'static str, String); 7] {
     [
         ("hellos", hellos(snapshot)),
         ("encrypted DNS", encrypted_dns(snapshot)),
         ("messages", messages(snapshot)),
         ("frames", frames(snapshot)),
+        ("mirror", mirror(snapshot)),
         ("packets", packets(snapshot)),
         ("flows", flows(snapshot)),
     ]
@@ -217,6 +218,47 @@ fn frames(snapshot: &Snapshot) -> String {
         .collect();
     if !stages.is_empty() {
         let _ = write!(line, ": {}", stages.join(", "));
+    }
+    let repeated: u64 = captures.iter().map(|it| it.repeated_frames).sum();
+    if repeated > 0 {
+        let _ = write!(
+            line,
+            "; {} came twice and count once ({})",
+            human_count(repeated),
+            human_share(repeated, received),
+        );
+    }
+    line
+}
+
+/// What the mirror left out, by what the ends of TCP flows say.
+fn mirror(snapshot: &Snapshot) -> String {
+    let seen = &snapshot.visibility;
+    let ended: u64 = seen.flows_ended[0].iter().sum();
+    let acknowledged = seen.judged_octets + seen.missing_octets;
+    if acknowledged == 0 {
+        let is_cut_off = snapshot.captures.iter().any(|it| it.cut_off.is_some());
+        let why = if is_cut_off {
+            "the prefilter cuts flows off"
+        } else {
+            "no TCP flow with data was seen from its beginning in both directions"
+        };
+        return format!("what it left out cannot be judged: {why}");
+    }
+    let mut line = format!(
+        "of the octets that receivers acknowledged, {} never reached this sensor ({}); {} of {} TCP \
+         flows could be judged",
+        human_share(seen.missing_octets, acknowledged),
+        human_octets(seen.missing_octets),
+        human_count(seen.judged_flows),
+        human_count(ended),
+    );
+    let is_dropping = snapshot
+        .captures
+        .iter()
+        .any(|it| it.dropped_frames != [0; 3]);
+    if seen.missing_octets > 0 && is_dropping {
+        line.push_str("; what was dropped is part of it");
     }
     line
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::export::protection::{Protection, Standing};
-use crate::export::{Ready, sample};
+use crate::export::{Canary, Ready, sample};
 
 const LOCAL: View = View {
     access: Access::Local,
@@ -108,6 +108,20 @@ fn the_canary_and_the_protections_are_told_of() {
 }
 
 #[test]
+fn outputs_and_the_store_are_told_of_with_what_went_wrong() {
+    let snapshot = sample::snapshot();
+    let page = page(&snapshot, LOCAL);
+    let says = |what: &str| assert!(page.contains(what), "{what}: {page}");
+    says(
+        "<dt>events to a file</dt><dd>1,200 handed over, the newest at 2017-10-02T08:00:00Z; 2 wait</dd>",
+    );
+    says(
+        "<dt>events to syslog</dt><dd>1,100 handed over; 11 wait; 90 were dropped, as the queue was full; 1 were refused; 4 attempts failed and were made again</dd>",
+    );
+    says("<dt>store</dt><dd>findings saved at ");
+}
+
+#[test]
 fn it_is_renewed_unless_it_is_held_still() {
     let snapshot = sample::snapshot();
     let tag = "<meta http-equiv=\"refresh\"";
@@ -170,6 +184,18 @@ fn lost_frames_and_one_way_mirrors_are_remarked_on() {
     strangers.hosts_seen = 0;
     let health = health::of(&strangers, None);
     assert!(health.remarks[0].contains("home networks"));
+}
+
+#[test]
+fn a_mirror_that_leaves_octets_out_is_remarked_on() {
+    let mut lossy = sample::empty();
+    lossy.visibility.judged_flows = 100;
+    lossy.visibility.judged_octets = 9_700;
+    lossy.visibility.missing_octets = 300;
+    let health = health::of(&lossy, None);
+    assert!(health.remarks[0].contains("3.0 % never reached this sensor"));
+    lossy.visibility.missing_octets = 100;
+    assert!(health::of(&lossy, None).remarks.is_empty());
 }
 
 #[test]
