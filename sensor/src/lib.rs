@@ -11,6 +11,7 @@
 //! | [`flow`] | packets | flows and the ordered first octets of each direction |
 //! | [`names`] | first octets | names: DNS, TLS, QUIC, HTTP |
 //! | [`worker`] | batches | notices ([`detection`]) and counts ([`visibility`]) |
+//! | [`ech`] | hellos, HTTPS answers | which hellos hide their real name |
 //! | [`pipeline`] | a source of frames | notices of all workers, in one order |
 //! | [`resolved`], [`findings`] | notices | findings: host, vendor, verdict, grounds |
 //! | [`inventory`] | findings | the view of them that other threads read |
@@ -20,8 +21,8 @@
 //! | [`log`] | events | lines on standard error |
 //! | [`app`], [`cli`] | the command line | the program |
 //!
-//! [`time`], [`host`] and [`reader`] are used by all, [`wall`] by what is not pure. Everything up to `worker`, and `resolved` and
-//! `findings`, is pure: values in, values out, no clock, no file, no thread. `ARCHITECTURE.md` says
+//! [`time`], [`host`], [`reader`] and [`recent`] are used by all, [`wall`] by what is not pure. Everything up to
+//! `ech`, and `resolved` and `findings`, is pure: values in, values out, no clock, no file, no thread. `ARCHITECTURE.md` says
 //! what holds everywhere.
 
 pub mod app;
@@ -31,6 +32,7 @@ pub mod cli;
 pub mod config;
 pub mod decode;
 pub mod detection;
+pub mod ech;
 pub mod export;
 pub mod findings;
 pub mod flow;
@@ -43,6 +45,7 @@ pub mod names;
 pub mod pipeline;
 mod prefetch;
 pub mod reader;
+pub mod recent;
 pub mod resolved;
 pub mod store;
 pub mod time;

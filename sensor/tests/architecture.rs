@@ -8,11 +8,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module, and the modules it may use. The shell comes last; no module above it uses it.
-const ARROWS: [(&str, &[&str]); 28] = [
+const ARROWS: [(&str, &[&str]); 30] = [
     ("time", &[]),
     ("host", &[]),
     ("reader", &[]),
     ("prefetch", &[]),
+    ("recent", &[]),
     ("frame", &["time"]),
     ("names", &["host", "reader", "time"]),
     ("decode", &["frame", "host", "names", "reader", "time"]),
@@ -42,7 +43,10 @@ const ARROWS: [(&str, &[&str]); 28] = [
         "intake",
         &["batch", "decode", "flow", "frame", "time", "triage"],
     ),
-    ("resolved", &["detection", "host", "names", "time"]),
+    (
+        "resolved",
+        &["detection", "host", "names", "recent", "time"],
+    ),
     (
         "findings",
         &[
@@ -54,6 +58,10 @@ const ARROWS: [(&str, &[&str]); 28] = [
             "visibility",
         ],
     ),
+    (
+        "ech",
+        &["detection", "host", "names", "recent", "time", "visibility"],
+    ),
     ("wall", &["time"]),
     ("capture", &["frame", "time", "wall"]),
     (
@@ -62,6 +70,7 @@ const ARROWS: [(&str, &[&str]); 28] = [
             "batch",
             "decode",
             "detection",
+            "ech",
             "flow",
             "frame",
             "host",

@@ -99,6 +99,8 @@ pub(super) fn snapshot(
         room: room(counts, book),
         resolved_addresses: book.resolved().len() as u64,
         resolved_evicted: book.resolved().evicted(),
+        ech_names: counts.ech.names,
+        ech_evicted: [counts.ech.names_evicted, counts.ech.verdicts_refused],
         protections: Arc::default(),
         history: History::default(),
         store: None,

@@ -22,7 +22,8 @@ use super::{VERSION, vendor_word};
 use crate::detection::Sighting;
 use crate::findings::{Finding, Verdict};
 use crate::host::Address;
-use crate::names::{Endpoint, Source, Transport};
+use crate::names::tls::Ech;
+use crate::names::{Endpoint, Observation, Source, Transport};
 use crate::time::Timestamp;
 
 pub mod cef;
@@ -234,6 +235,9 @@ impl<'a> Event<'a> {
                 object.reach = Some(sighting.reach.as_str());
                 object.name = Some(sighting.observation.name.as_str());
                 object.via = sighting.via.as_ref().map(|it| it.as_str());
+                object.ech = sighting.observation.ech.filter(|it| *it != Ech::None);
+                object.alpn = alpn(&sighting.observation);
+                object.ja4 = ja4(&sighting.observation);
                 object.sightings = Some(stands_for);
                 object.ecs = sighting.observation.ecs.as_ref().map(ToString::to_string);
             }
@@ -242,6 +246,7 @@ impl<'a> Event<'a> {
             } => {
                 object.change = Some(change);
                 object.verdict = Some(finding.verdict.as_str());
+                object.state = Some(finding.state.as_str());
                 object.grounds = Some(&finding.grounds);
                 object.products = Some(&finding.products);
                 object.first_seen = Some(super::rfc3339(finding.first_seen));
@@ -321,6 +326,12 @@ struct Phonehome<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     via: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    ech: Option<Ech>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alpn: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ja4: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     sightings: Option<u64>,
     /// The network that a question in DNS is said to be asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -329,6 +340,8 @@ struct Phonehome<'a> {
     change: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     verdict: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     grounds: Option<&'a [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -343,6 +356,17 @@ fn write_line(out: &mut Vec<u8>, line: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut *out, line)?;
     out.push(b'\n');
     Ok(())
+}
+
+/// The fingerprint of the hello.
+fn ja4(observation: &Observation) -> Option<&str> {
+    observation.traits.as_ref().map(|it| it.ja4.as_str())
+}
+
+/// The protocols that the hello offers, if any.
+fn alpn(observation: &Observation) -> Option<&[String]> {
+    let traits = observation.traits.as_ref();
+    traits.map(|it| &it.alpn[..]).filter(|it| !it.is_empty())
 }
 
 /// The protocol of the flow, where the source of the name tells it.

@@ -508,6 +508,8 @@ const GENERATOR: Generator = Generator {
 /// Words for [`Ech`](crate::names::tls::Ech), in its order.
 pub(super) const ECH: [&str; 4] = ["none", "grease", "real", "unknown"];
 
+/// Words for what the judging of encrypted hellos remembers.
+pub(super) const ECH_MEMORIES: [&str; 2] = ["names", "verdicts"];
 /// Words for what hides questions in DNS.
 const ENCRYPTED_DNS: [&str; EncryptedDns::ALL.len()] = [
     EncryptedDns::Doh.as_str(),

@@ -169,6 +169,8 @@ impl Book {
                     self.touch(*host);
                 }
             }
+            // For the judge alone.
+            What::Veiled(_) | What::Offer(_) => {}
             What::Proxy(host) => {
                 if self.home.contains(*host) {
                     self.hosts.proxy(*host);
@@ -429,6 +431,7 @@ impl Book {
                 name: answered.name,
                 vlan: None,
                 ech: None,
+                traits: None,
                 ecs: None,
             },
             signature: answered.signature,

@@ -17,12 +17,14 @@ import textwrap
 sys.dont_write_bytecode = True
 
 import made_dns
+import made_ech
 import made_findings
 import made_http
 import made_links
+import made_others
+import made_quic
 import made_tcp
 import made_tunnels
-import made_others
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ORIGIN = "Origin: `generate.py` in the folder above."
@@ -32,15 +34,8 @@ def cases():
     """Name, function and text of each case: the functions of the modules that have a docstring and
     a name without leading underscore, `_` read as `-`."""
     found = {}
-    for module in (
-        made_tunnels,
-        made_links,
-        made_tcp,
-        made_dns,
-        made_http,
-        made_findings,
-        made_others,
-    ):
+    modules = (made_tunnels, made_links, made_tcp, made_dns, made_http, made_others)
+    for module in modules + (made_ech, made_quic, made_findings):
         for name, it in vars(module).items():
             if callable(it) and getattr(it, "__module__", "") == module.__name__:
                 if not name.startswith("_"):

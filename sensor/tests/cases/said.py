@@ -48,8 +48,10 @@ def datagram(case):
     return packet[28 : struct.unpack_from(">H", packet, 2)[0]], name
 
 
-def hello_message(name, client=OPENSSL):
-    """The ClientHello of a real client with another server name in it, or none if that is `None`."""
+def hello_message(name, client=OPENSSL, more=None):
+    """The ClientHello of a real client with another server name in it, and `more` extensions in place
+    of its own or behind them, by their type; it has none of those that are `None`."""
+    more = dict(more or {})
     at = 4 + 2 + 32
     at += 1 + client[at]
     at += 2 + struct.unpack_from(">H", client, at)[0]
@@ -58,11 +60,13 @@ def hello_message(name, client=OPENSSL):
     while rest:
         kind, size = struct.unpack_from(">HH", rest)
         value, rest = rest[4 : 4 + size], rest[4 + size :]
-        if kind == 0 and name is None:
-            continue
         if kind == 0:
             text = name.encode()
             value = struct.pack(">HBH", len(text) + 3, 0, len(text)) + text
+        value = more.pop(kind, value)
+        if value is not None:
+            extensions += struct.pack(">HH", kind, len(value)) + value
+    for kind, value in more.items():
         extensions += struct.pack(">HH", kind, len(value)) + value
     body = head + struct.pack(">H", len(extensions)) + extensions
     return b"\x01" + struct.pack(">I", len(body))[1:] + body
@@ -80,7 +84,7 @@ def hello(name, client=OPENSSL):
 
 def hello_without_name():
     """The ClientHello without a server name, as of a client that knows an address only."""
-    return record(hello_message(None))
+    return record(hello_message("nameless.example", more={0: None}))
 
 
 def server_answer():
