@@ -462,19 +462,6 @@ def encrypted_dns_over_tls():
     return _expect(wire, **_dns_unread(hosts, {"dot": 3}, connections=connections))
 
 
-def _offering(protocol, message):
-    """A ClientHello that offers that protocol too."""
-    at = 4 + 2 + 32
-    at += 1 + message[at]
-    at += 2 + struct.unpack_from(">H", message, at)[0]
-    at += 1 + message[at]
-    listed = bytes([len(protocol)]) + protocol
-    offer = struct.pack(">HHH", 16, len(listed) + 2, len(listed)) + listed
-    block = message[at + 2 :] + offer
-    body = message[4:at] + struct.pack(">H", len(block)) + block
-    return message[:1] + struct.pack(">I", len(body))[1:] + body
-
-
 def encrypted_dns_on_other_port():
     """A hello that offers DNS over TLS by its ALPN (`dot`), on port 443 of a server that is on no
     list, and one that offers a protocol of the same beginning, which is a page."""
@@ -482,7 +469,9 @@ def encrypted_dns_on_other_port():
     for number, protocol in enumerate((b"dot", b"dots")):
         ends = ((CLIENT, 50_001 + number), (SERVER, 443))
         connection = Connection(wire, *ends).open()
-        connection.say(record(_offering(protocol, hello_message("site.example"))))
+        listed = bytes([len(protocol)]) + protocol
+        alpn = struct.pack(">H", len(listed)) + listed
+        connection.say(record(hello_message("site.example", more={16: alpn})))
         connection.tell("tls-sni", "site.example")
         connection.hear(server_answer())
         connection.close()

@@ -60,8 +60,6 @@ def hello_message(name, client=OPENSSL, more=None):
     while rest:
         kind, size = struct.unpack_from(">HH", rest)
         value, rest = rest[4 : 4 + size], rest[4 + size :]
-        if kind == 0 and name is None:
-            continue
         if kind == 0:
             text = name.encode()
             value = struct.pack(">HBH", len(text) + 3, 0, len(text)) + text
@@ -86,7 +84,7 @@ def hello(name, client=OPENSSL):
 
 def hello_without_name():
     """The ClientHello without a server name, as of a client that knows an address only."""
-    return record(hello_message(None))
+    return record(hello_message("nameless.example", more={0: None}))
 
 
 def server_answer():
