@@ -5,7 +5,7 @@ DEMO := sensor/tests/demo/demo.pcap.gz
 # A folder with captures whose names are known, and the program that compares: see `make accuracy`.
 CAPTURES ?= $(firstword $(wildcard ../*/captures))
 
-.PHONY: help setup setup-test build deb demo test lint accuracy bench
+.PHONY: help setup setup-test setup-peers build deb demo test lint accuracy bench
 
 help: ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -15,6 +15,9 @@ setup: ## Install what the build needs
 
 setup-test: ## Install what the tests need
 	@sh sensor/packaging/setup.sh test
+
+setup-peers: ## Install what the sensor is compared with
+	@sh sensor/packaging/setup.sh peers
 
 build: setup ## Build the sensor
 	$(CARGO) build --locked --release -p phonehome
@@ -38,9 +41,11 @@ lint: setup-test
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --quiet
 
-accuracy: build ## Compare with captures whose names are known, where they are
-	@test -f "$(CAPTURES)/judge.py" || { echo "make accuracy: set CAPTURES= to a folder with judge.py"; exit 1; }
+accuracy: build ## Compare with captures whose names are known, where they are, and with peers
+	@test -f "$(CAPTURES)/judge.py" || { echo "make accuracy: no captures in \"$(CAPTURES)\":" \
+		"set CAPTURES= to a folder with judge.py, manifest.csv and expected/"; exit 1; }
 	python3 "$(CAPTURES)/judge.py" --sensor target/release/phonehome
+	python3 bench/peers.py --sensor target/release/phonehome --captures "$(CAPTURES)"
 
 bench: build ## Compare speed and memory with peers
 	$(CARGO) run --locked --release -p phonehome-bench

@@ -1,7 +1,8 @@
 //! The soak: the sensor on a wire for a long time, with troubles at planned moments.
 //!
 //! Several captures are sent again and again at a steady rate, from hosts that move, so that tables
-//! fill and what is in them changes. First all of it is sent once, faster, to fill what fills.
+//! fill and what is in them changes. First all of it is sent twice, faster, to fill what
+//! fills: flows that were left open hold more once their frames have come again.
 //! Once a second a probe is sent, a connection whose sighting is known, from one of a few hosts. At every scrape the sums have to
 //! hold, no counter may have fallen, nothing may have been dropped, and every probe of more than two
 //! seconds ago has to be found. Memory is sampled with the scrapes.
@@ -111,6 +112,8 @@ pub(crate) struct Sample {
     pub(crate) received: u64,
     /// Frames dropped.
     pub(crate) dropped: u64,
+    /// Octets of messages in the making.
+    pub(crate) unfinished: u64,
     /// Flows that have begun.
     pub(crate) flows: u64,
     /// Findings that are open.
@@ -140,7 +143,7 @@ pub(crate) fn run(plan: &Plan, program: &Path) -> Result<Soak, Error> {
     let wire = Wire::new(longest.unwrap_or_default())?;
     let disk = Disk::mount(&folder.join("disk"))?;
     let mut course = Course::begin(plan, program, (&wire, &load), &disk, &folder)?;
-    course.fill(frames_of_a_cycle(&load))?;
+    course.fill(ROUNDS * frames_of_a_cycle(&load))?;
     for (share, trouble) in TROUBLES {
         course.go_on_until(share)?;
         course.meet(trouble)?;
@@ -169,6 +172,9 @@ fn frames_of_a_cycle(load: &Load) -> u64 {
     let frames: usize = load.captures.iter().map(Frames::len).sum();
     frames as u64 * u64::from(load.blocks)
 }
+
+/// How often all of it is sent before memory is looked at.
+const ROUNDS: u64 = 2;
 
 /// What happens when, as a share of the whole time. What may end the sensor comes last.
 const TROUBLES: [(f64, Trouble); 6] = [

@@ -73,6 +73,8 @@ TEXT
 {
     sed '/@MIT@/d' "$here/debian/copyright"
     sed -n '/^Permission/,$p' "$top/LICENSE-MIT" | sed 's/^$/./; s/^/ /'
+    printf '\nLicense: BSD-3-Clause\n'
+    sed -n '/^Redistribution/,$p' "$top/LICENSE-JA4" | sed 's/^$/./; s/^/ /'
 } >"$root/$doc/copyright"
 find "$root/$doc" -type d -exec chmod 755 {} + -o -type f -exec chmod 644 {} +
 

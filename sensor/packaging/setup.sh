@@ -1,12 +1,16 @@
 #!/bin/sh
 # Installs the Debian packages that are missing: "build" for the build, "deb" for the package too,
-# "test" for all of the tests, which also want some tools in target/tools.
+# "test" for all of the tests, which also want some tools in target/tools, "peers" for what the sensor
+# is compared with.
 set -eu
 
 packages="gcc libc6-dev libpcap-dev make"
 mode=${1:-build}
 if [ "$mode" = deb ] || [ "$mode" = test ]; then
     packages="$packages binutils dpkg-dev"
+fi
+if [ "$mode" = peers ]; then
+    packages="$packages libndpi-bin python3 tcpdump tshark"
 fi
 if [ "$mode" = test ]; then
     packages="$packages bind9-dnsutils chromium curl ethtool iproute2 lintian logrotate \

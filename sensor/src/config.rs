@@ -230,7 +230,8 @@ keys! {
     /// Memory for events that wait, of each output; beyond, events are dropped.
     events_queue: Octets = Octets::mib(8)
         => "events.queue", "SIZE", AtStart, 1 << 16..=1 << 30;
-    /// Name of the sensor in events; left out, it is that of the machine.
+    /// Name of the sensor in events and reports; left out, it is that of the machine in events, and a
+    /// field to fill in in reports.
     events_sensor: Option<String> = None
         => "events.sensor", "NAME", AtStart, ANY;
     /// Send events to this receiver of syslog: udp://, tcp:// or tls:// with an IP address and a port.

@@ -4,6 +4,8 @@
 //! concerns findings. Notices carry the number of the frame that caused them, so that the ledger
 //! takes those of several workers in one order, which does not depend on their number.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use phonehome_signatures::SignatureId;
@@ -11,6 +13,7 @@ use phonehome_signatures::SignatureId;
 use crate::discovery::Device;
 use crate::host::Address;
 use crate::identity::Statement;
+use crate::names::tls::{EchConfig, Outer};
 use crate::names::{Endpoint, Name, Observation, Source, Transport};
 use crate::time::Timestamp;
 use crate::visibility::Unnamed;
@@ -99,6 +102,8 @@ pub struct Connection {
     pub received: u64,
     /// What named it, or why nothing did.
     pub named: Result<Source, Unnamed>,
+    /// Whether that name may be only the public one of an encrypted hello.
+    pub veil: Veil,
     /// The signature that claimed its name.
     pub signature: Option<SignatureId>,
     /// Octets sent and received that [`Progress`] has told of already, and are among the above.
@@ -126,6 +131,54 @@ pub struct Progress {
     pub signature: SignatureId,
 }
 
+/// Part of hellos with an outer ECH extension in the naming of a connection.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Veil {
+    /// There was none with a name.
+    #[default]
+    None,
+    /// There was one, but another message named the connection before.
+    Beside,
+    /// One named the connection. Whether that is its name, and what it counts as, is not for the
+    /// worker to say; see [`crate::ech`].
+    Names,
+}
+
+/// A hello with a name and an outer ECH extension, by which the name may be only a public one.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Veiled {
+    /// The name, by the packet that completed it.
+    pub observation: Observation,
+    /// What is in clear of the extension.
+    pub outer: Outer,
+    /// The signature that claims the flow by this name, and did not by another message before.
+    pub signature: Option<SignatureId>,
+    /// Whether the observation is to be told.
+    pub telling: Telling,
+}
+
+/// Whether an observation is to be told.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Telling {
+    /// The flow had the same name before: it is counted only.
+    Before,
+    /// Only findings are asked for.
+    Silent,
+    /// All names are asked for.
+    Reported,
+}
+
+/// What an HTTPS or SVCB answer offers for Encrypted Client Hello.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Offer {
+    /// Who asked.
+    pub client: Address,
+    /// The name that was asked about.
+    pub name: Name,
+    /// The configs, none where the name has no such record or it has no `ech`.
+    pub configs: Vec<Arc<EchConfig>>,
+}
+
 /// Something a worker found that concerns findings.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Notice {
@@ -144,6 +197,10 @@ pub enum What {
     Observation(Observation),
     /// A claimed name.
     Sighting(Sighting),
+    /// A hello that is yet to be judged; the ledger never sees it.
+    Veiled(Box<Veiled>),
+    /// What hellos are judged by; the ledger never sees it.
+    Offer(Box<Offer>),
     /// A claimed name has an address.
     Resolution(Resolution),
     /// A connection is over.

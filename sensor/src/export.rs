@@ -87,6 +87,10 @@ pub struct Snapshot {
     pub resolved_evicted: u64,
     /// Addresses and devices of which an identity is known, and how many of each made room for others.
     pub identities: [[u64; 2]; 2],
+    /// Names that encrypted hellos are judged by, by client and in all.
+    pub ech_names: u64,
+    /// What there was no room for when hellos were judged: names, and verdicts on open flows.
+    pub ech_evicted: [u64; 2],
     /// What has happened to findings since the beginning.
     pub history: History,
     /// How findings are kept; `None` where they are not.
@@ -146,6 +150,8 @@ impl Snapshot {
 /// A running sensor's settings and log.
 #[derive(Clone, Debug)]
 pub struct Own {
+    /// What the settings call the sensor.
+    pub sensor: Option<String>,
     /// The newest load of settings and of what they name.
     pub reload: Arc<Reload>,
     /// Lines of the log left out because its queue was full.

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use crate::detection::Reach;
+use crate::detection::{Reach, Veil};
 use crate::names::dns::DNS_PORT;
 use crate::names::quic::Initials;
 use crate::names::{Endpoint, Name, Observation, Source, Transport};
@@ -12,10 +12,12 @@ use phonehome_signatures::SignatureId;
 
 mod index;
 pub mod key;
+pub mod shortfall;
 pub mod stream;
 pub mod table;
 
 pub use key::{FlowKey, Side};
+use shortfall::Shortfall;
 use stream::Stream;
 
 /// What is kept of a flow.
@@ -61,6 +63,10 @@ pub struct Details {
     pub claim: Option<Box<Claim>>,
     /// The newest name, and where it was read, so that a repeated one is told once.
     pub last_name: Option<(Source, Name)>,
+    /// What its ends say was sent and nobody saw, where there is something of the kind.
+    pub shortfall: Option<Box<Shortfall>>,
+    /// Part of hellos with an outer ECH extension in its naming.
+    pub veil: Veil,
     /// Whether the datagrams have proved to be DNS messages.
     pub dns: bool,
     /// Whether the names of the server's certificate have been told.
@@ -136,6 +142,11 @@ impl Flow {
     pub const fn set_start(&mut self, side: Side, seq: u32) {
         self.start[side.index()] = seq;
         self.seen.start[side.index()] = true;
+    }
+
+    /// Takes it that nothing is known of where the payload of a side starts.
+    pub const fn forget_start(&mut self, side: Side) {
+        self.seen.start[side.index()] = false;
     }
 
     /// Sequence number of the first payload octet of a side, where its SYN was seen.

@@ -13,6 +13,7 @@
 //! | [`identity`] | discovery datagrams | which device has an address, and what it is called |
 //! | [`discovery`] | packets of vendors' local protocols | devices, with model and serial number |
 //! | [`worker`] | batches | notices ([`detection`]) and counts ([`visibility`]) |
+//! | [`ech`] | hellos, HTTPS answers | which hellos hide their real name |
 //! | [`pipeline`] | a source of frames | notices of all workers, in one order |
 //! | [`resolved`], [`findings`] | notices | findings: host, vendor, verdict, grounds |
 //! | [`inventory`] | findings | the view of them that other threads read |
@@ -22,8 +23,8 @@
 //! | [`log`] | events | lines on standard error |
 //! | [`app`], [`cli`] | the command line | the program |
 //!
-//! [`time`], [`host`] and [`reader`] are used by all, [`wall`] by what is not pure. Everything up to `worker`, and `resolved` and
-//! `findings`, is pure: values in, values out, no clock, no file, no thread. `ARCHITECTURE.md` says
+//! [`time`], [`host`], [`reader`] and [`recent`] are used by all, [`wall`] by what is not pure. Everything up to
+//! `ech`, and `resolved` and `findings`, is pure: values in, values out, no clock, no file, no thread. `ARCHITECTURE.md` says
 //! what holds everywhere.
 
 pub mod app;
@@ -34,6 +35,7 @@ pub mod config;
 pub mod decode;
 pub mod detection;
 pub mod discovery;
+pub mod ech;
 pub mod export;
 pub mod findings;
 pub mod flow;
@@ -47,6 +49,7 @@ pub mod names;
 pub mod pipeline;
 mod prefetch;
 pub mod reader;
+pub mod recent;
 pub mod resolved;
 pub mod store;
 pub mod time;

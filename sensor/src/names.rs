@@ -113,6 +113,15 @@ pub(crate) fn push_octet(text: &mut String, octet: u8) {
     }
 }
 
+/// Writes an octet of text whose case matters: printable ASCII as it is, anything else as `\DDD`.
+pub(crate) fn push_octet_as_is(text: &mut String, octet: u8) {
+    if octet.is_ascii_uppercase() {
+        text.push(char::from(octet));
+    } else {
+        push_octet(text, octet);
+    }
+}
+
 /// Where a name was read.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -226,6 +235,9 @@ pub struct Observation {
     pub vlan: Option<u16>,
     /// What the hello says of Encrypted Client Hello; `None` where there is no hello.
     pub ech: Option<tls::Ech>,
+    /// What the hello shows of the program that sent it; `None` where there is no hello, and where
+    /// neither all names are asked for nor a signature claims this one.
+    pub traits: Option<Arc<tls::Traits>>,
 }
 
 impl Observation {
@@ -281,6 +293,7 @@ mod tests {
             name: Name::from_text(b"x.example").unwrap(),
             vlan: None,
             ech: None,
+            traits: None,
         };
         assert_eq!(answer.client().port, 4000);
         assert_eq!(answer.server().port, 53);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::decode::DecodeCounts;
 use crate::detection::Notice;
+use crate::ech::EchCounts;
 use crate::frame::{Card, LinkType, Run};
 use crate::intake::IntakeCounts;
 use crate::time::Timestamp;
@@ -110,6 +111,8 @@ pub struct Counts {
     pub defrag_octets: u64,
     /// What could and could not be named.
     pub visibility: Visibility,
+    /// What is remembered to judge encrypted hellos by.
+    pub ech: EchCounts,
     /// Flows in the tables.
     pub flows: u64,
     /// Flows that the tables may hold.

@@ -9,24 +9,21 @@
 //!
 //! Both memories are bounded by a number of entries; the one answered longest ago makes room.
 
-use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
-
-use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 
 use phonehome_signatures::SignatureId;
 
 use crate::detection::Resolution;
 use crate::host::Address;
 use crate::names::Name;
+use crate::recent::Recent;
 use crate::time::Timestamp;
 
 /// The recent answers, per client and network-wide.
 #[derive(Debug)]
 pub struct Resolved {
-    by_client: Recent<(Address, Address)>,
-    by_address: Recent<Address>,
+    by_client: Recent<(Address, Address), Answer>,
+    by_address: Recent<Address, Answer>,
 }
 
 /// How well an address is known to have been used for a name.
@@ -62,8 +59,13 @@ impl Resolved {
     /// Remembers an answer given at `at`. Of two names for one address the later answer holds.
     pub fn remember(&mut self, resolution: &Resolution, at: Timestamp) {
         let key = (resolution.client, resolution.address);
-        self.by_client.remember(key, resolution, at);
-        self.by_address.remember(resolution.address, resolution, at);
+        let make = || Answer::new(resolution, at);
+        if let Some(answer) = self.by_client.refresh(&key, make) {
+            answer.refresh(resolution, at);
+        }
+        if let Some(answer) = self.by_address.refresh(&resolution.address, make) {
+            answer.refresh(resolution, at);
+        }
     }
 
     /// What `address` was answered for, for a connection that `client` opened at `at`.
@@ -71,10 +73,13 @@ impl Resolved {
     /// `None` if there was no answer yet at that time, or the last one is more than [`KEPT`] ago.
     #[must_use]
     pub fn lookup(&self, client: Address, address: Address, at: Timestamp) -> Option<Answered> {
-        let own = self.by_client.lookup(&(client, address), at);
-        let (entry, grade) = match own {
+        let own = self.by_client.peek(&(client, address));
+        let (entry, grade) = match own.filter(|it| it.is_good(at)) {
             Some(entry) => (entry, Grade::ThisClient),
-            None => (self.by_address.lookup(&address, at)?, Grade::SomeClient),
+            None => {
+                let any = self.by_address.peek(&address);
+                (any.filter(|it| it.is_good(at))?, Grade::SomeClient)
+            }
         };
         Some(Answered {
             name: entry.name.clone(),
@@ -86,35 +91,20 @@ impl Resolved {
     /// Entries held, those per client and the network-wide ones together.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.by_client.entries.len() + self.by_address.entries.len()
+        self.by_client.len() + self.by_address.len()
     }
 
     /// Whether nothing is remembered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.by_address.entries.is_empty()
+        self.by_address.is_empty()
     }
 
     /// Entries that made room for others, or that there was no room for at all.
     #[must_use]
     pub const fn evicted(&self) -> u64 {
-        self.by_client.evicted + self.by_address.evicted
+        self.by_client.evicted() + self.by_address.evicted()
     }
-}
-
-/// A bounded map that forgets the entry that was refreshed longest ago.
-///
-/// Entries lie in a row and are linked in the order of their newest refresh.
-#[derive(Debug)]
-struct Recent<K> {
-    /// Places of entries by the hash of their keys.
-    index: HashTable<u32>,
-    entries: Vec<Entry<K>>,
-    hasher: RandomState,
-    capacity: usize,
-    /// Entries refreshed longest ago, and last.
-    ends: [u32; 2],
-    evicted: u64,
 }
 
 /// An answer, and the time for which it was repeated.
@@ -126,98 +116,21 @@ struct Answer {
     last: Timestamp,
 }
 
-#[derive(Debug)]
-struct Entry<K> {
-    key: K,
-    answer: Answer,
-    /// The entries refreshed before and after it.
-    beside: [u32; 2],
-}
-
-impl<K: Copy + Eq + Hash> Recent<K> {
-    fn new(capacity: usize) -> Self {
-        Self {
-            index: HashTable::new(),
-            entries: Vec::new(),
-            hasher: RandomState::default(),
-            capacity: capacity.min(NONE as usize),
-            ends: [NONE; 2],
-            evicted: 0,
-        }
-    }
-
-    fn remember(&mut self, key: K, resolution: &Resolution, at: Timestamp) {
-        if let Some(place) = self.place(&key) {
-            self.entries[place as usize].answer.refresh(resolution, at);
-            self.unlink(place);
-            return self.link(place);
-        }
-        let entry = Entry {
-            key,
-            answer: Answer {
-                name: resolution.name.clone(),
-                signature: resolution.signature,
-                first: at,
-                last: at,
-            },
-            beside: [NONE; 2],
-        };
-        let place = if self.entries.len() < self.capacity {
-            self.entries.push(entry);
-            (self.entries.len() - 1) as u32
-        } else {
-            self.evicted += 1;
-            let place = self.ends[OLDER];
-            if place == NONE {
-                return;
-            }
-            self.unlink(place);
-            let hash = self.hasher.hash_one(self.entries[place as usize].key);
-            if let Ok(found) = self.index.find_entry(hash, |it| *it == place) {
-                found.remove();
-            }
-            self.entries[place as usize] = entry;
-            place
-        };
-        let (entries, hasher) = (&self.entries, &self.hasher);
-        let hash_of = |it: &u32| hasher.hash_one(entries[*it as usize].key);
-        self.index.insert_unique(hash_of(&place), place, hash_of);
-        self.link(place);
-    }
-
-    fn lookup(&self, key: &K, at: Timestamp) -> Option<&Answer> {
-        let answer = &self.entries[self.place(key)? as usize].answer;
-        (answer.first <= at && at.since(answer.last) <= KEPT).then_some(answer)
-    }
-
-    fn place(&self, key: &K) -> Option<u32> {
-        let is_it = |it: &u32| self.entries[*it as usize].key == *key;
-        self.index.find(self.hasher.hash_one(key), is_it).copied()
-    }
-
-    /// Puts an entry behind the one refreshed last.
-    fn link(&mut self, place: u32) {
-        let last = self.ends[NEWER];
-        self.entries[place as usize].beside = [last, NONE];
-        self.ends[NEWER] = place;
-        match last {
-            NONE => self.ends[OLDER] = place,
-            last => self.entries[last as usize].beside[NEWER] = place,
-        }
-    }
-
-    fn unlink(&mut self, place: u32) {
-        let beside = self.entries[place as usize].beside;
-        for (there, back) in [(OLDER, NEWER), (NEWER, OLDER)] {
-            match beside[there] {
-                NONE => self.ends[there] = beside[back],
-                other => self.entries[other as usize].beside[back] = beside[back],
-            }
-        }
-    }
-}
-
 impl Answer {
+    fn new(resolution: &Resolution, at: Timestamp) -> Self {
+        Self {
+            name: resolution.name.clone(),
+            signature: resolution.signature,
+            first: at,
+            last: at,
+        }
+    }
+
+    /// Whether it had been given at that time, and not too long before.
+    fn is_good(&self, at: Timestamp) -> bool {
+        self.first <= at && at.since(self.last) <= KEPT
+    }
+
     fn refresh(&mut self, resolution: &Resolution, at: Timestamp) {
         let same = self.signature == resolution.signature && self.name == resolution.name;
         if same && at.since(self.last) <= KEPT {
@@ -234,15 +147,6 @@ impl Answer {
         self.last = at;
     }
 }
-
-/// No entry.
-const NONE: u32 = u32::MAX;
-
-/// Index of the one before, or of the first.
-const OLDER: usize = 0;
-
-/// Index of the one after, or of the last.
-const NEWER: usize = 1;
 
 /// How long an answer is good for. Clients use addresses well beyond the TTL, most of all those
 /// that keep connections open; an hour is a usual bound of what resolvers and stubs hold on to.
@@ -345,17 +249,6 @@ mod tests {
         let kept = |number| resolved.lookup(CLIENT, numbered(number), at(1)).is_some();
         assert_eq!([1, 2, 3, 4].map(kept), [true, false, true, true]);
         assert_eq!(resolved.evicted(), 2);
-    }
-
-    #[test]
-    fn memory_is_bounded_however_often_an_entry_is_refreshed() {
-        let mut resolved = Resolved::new(4);
-        for number in 0..1000 {
-            resolved.remember(&answer(CLIENT, numbered(number % 6), "a.example"), at(0));
-            resolved.remember(&answer(CLIENT, numbered(0), "a.example"), at(0));
-            assert!(resolved.by_client.entries.len() <= 4);
-            assert!(resolved.by_client.index.len() <= 4);
-        }
     }
 
     #[test]

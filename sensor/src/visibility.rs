@@ -130,6 +130,12 @@ pub struct Visibility {
     pub quic_initials: [u64; 4],
     /// Flows ended by [`Transport`], seen in one direction and in both.
     pub flows_ended: [[u64; 2]; 2],
+    /// TCP flows ended whose acknowledgments could be held against what was seen.
+    pub judged_flows: u64,
+    /// Octets seen of those flows and their like that are open, what came twice included.
+    pub judged_octets: u64,
+    /// Octets of the same flows that were acknowledged and never seen.
+    pub missing_octets: u64,
     /// Flows first seen, by [`Transport`].
     pub flows_started: [u64; 2],
     /// Flows dropped because the table was full, by [`Transport`].
@@ -188,6 +194,9 @@ impl AddAssign<&Self> for Visibility {
             self.flows_ended.as_flattened_mut(),
             other.flows_ended.as_flattened(),
         );
+        self.judged_flows += other.judged_flows;
+        self.judged_octets += other.judged_octets;
+        self.missing_octets += other.missing_octets;
         add(&mut self.flows_started, &other.flows_started);
         add(&mut self.flows_evicted, &other.flows_evicted);
         add(&mut self.unfinished_evicted, &other.unfinished_evicted);

@@ -254,7 +254,10 @@ impl Worker {
 
     fn orphan(&mut self, hash: u64, skipped: &Skipped) {
         if let Some(place) = self.flows.find_by_hash(hash) {
-            self.flows.flow_mut(place).add_skipped(skipped);
+            let flow = self.flows.flow_mut(place);
+            let before = flow.judged_octets();
+            flow.add_skipped(skipped);
+            self.desk.visibility.judged_octets += flow.judged_octets() - before;
             self.mark_due(place);
         }
     }

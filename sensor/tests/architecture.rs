@@ -8,11 +8,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module, and the modules it may use. The shell comes last; no module above it uses it.
-const ARROWS: [(&str, &[&str]); 30] = [
+const ARROWS: [(&str, &[&str]); 32] = [
     ("time", &[]),
     ("host", &[]),
     ("reader", &[]),
     ("prefetch", &[]),
+    ("recent", &[]),
     ("frame", &["time"]),
     ("names", &["host", "reader", "time"]),
     ("identity", &["host", "names", "reader", "time"]),
@@ -59,7 +60,10 @@ const ARROWS: [(&str, &[&str]); 30] = [
         "intake",
         &["batch", "decode", "flow", "frame", "time", "triage"],
     ),
-    ("resolved", &["detection", "host", "names", "time"]),
+    (
+        "resolved",
+        &["detection", "host", "names", "recent", "time"],
+    ),
     (
         "findings",
         &[
@@ -72,6 +76,10 @@ const ARROWS: [(&str, &[&str]); 30] = [
             "time",
         ],
     ),
+    (
+        "ech",
+        &["detection", "host", "names", "recent", "time", "visibility"],
+    ),
     ("wall", &["time"]),
     ("capture", &["frame", "time", "wall"]),
     (
@@ -80,6 +88,7 @@ const ARROWS: [(&str, &[&str]); 30] = [
             "batch",
             "decode",
             "detection",
+            "ech",
             "flow",
             "frame",
             "host",

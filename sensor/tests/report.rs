@@ -186,7 +186,12 @@ fn what_is_asked_wrongly_is_said_with_what_would_be_right() {
 
 #[test]
 fn the_sensor_serves_the_report_in_every_form() {
-    let (_server, address) = served(&["--directives", "us-bod-17-01,us-ndaa-1634"]);
+    let (_server, address) = served(&[
+        "--directives",
+        "us-bod-17-01,us-ndaa-1634",
+        "--events.sensor",
+        "head office",
+    ]);
     let kinds = [
         ("html", "text/html"),
         ("csv", "text/csv"),
@@ -208,6 +213,7 @@ fn the_sensor_serves_the_report_in_every_form() {
         .unwrap()
         .body;
     let document = schema::valid("report", both.as_bytes());
+    assert_eq!(document["sensor"], "head office");
     assert_eq!(document["parts"].as_array().unwrap().len(), 2);
     let page = ask(address, "/").unwrap().body;
     for link in [
@@ -232,7 +238,11 @@ fn what_a_sensor_has_stored_can_be_reported_on_while_it_runs_and_after() {
     let state = folder.path().join("state");
     fs::create_dir(&state).unwrap();
     let settings = folder.path().join("phonehome.toml");
-    fs::write(&settings, format!("[state]\nfolder = {state:?}\n")).unwrap();
+    fs::write(
+        &settings,
+        format!("[state]\nfolder = {state:?}\n\n[events]\nsensor = \"head office\"\n"),
+    )
+    .unwrap();
     let mut command = sensor::command(["run", "--web.listen-address", "127.0.0.1:0"]);
     command.args(["--replay", "-", "--config"]).arg(&settings);
     let mut server = Server::start_fed(command);
@@ -258,6 +268,11 @@ fn what_a_sensor_has_stored_can_be_reported_on_while_it_runs_and_after() {
         sleep(Duration::from_millis(100));
     }
     assert_eq!(stored(by_settings), expected);
+    let settings = settings.to_str().unwrap();
+    let named = ["report", "--format", "json", "--config", settings];
+    let named = sensor::run(named).ended_with(0);
+    let document = schema::valid("report", named.text().as_bytes());
+    assert_eq!(document["sensor"], "head office");
 }
 
 /// What a document says of each endpoint.

@@ -16,6 +16,7 @@ use std::path::Path;
 use crate::document::{self, FileError, LoadError};
 use crate::matcher::{Matcher, Rule};
 use crate::pack::{self, Entry, Pack};
+use crate::resolvers::Resolvers;
 use crate::signature::{Example, Payload, Signature, SignatureId, Vendor, VendorId};
 
 pub use crate::service::Service;
@@ -57,6 +58,7 @@ pub struct Catalogue {
     matcher: Matcher,
     /// Which signature claims a payload.
     payloads: BTreeMap<Payload, SignatureId>,
+    resolvers: Resolvers,
 }
 
 /// What a catalogue is loaded on top of.
@@ -137,6 +139,10 @@ impl Catalogue {
         let mut errors = doubles(&packs);
         errors.extend(too_many(&packs));
         let mut catalogue = Self::default();
+        match Resolvers::builtin() {
+            Ok(resolvers) => catalogue.resolvers = resolvers,
+            Err(wrong) => errors.extend(wrong),
+        }
         let mut files = Vec::with_capacity(packs.len());
         let mut entries: Vec<(usize, Entry)> = Vec::new();
         for (pack, at) in packs.into_iter().zip(0_u16..) {
@@ -266,6 +272,12 @@ impl Catalogue {
     #[must_use]
     pub fn packs(&self) -> &[PackInfo] {
         &self.packs
+    }
+
+    /// The public resolvers, whatever packs there are.
+    #[must_use]
+    pub const fn resolvers(&self) -> &Resolvers {
+        &self.resolvers
     }
 
     /// The packs and their versions, as a report names them: `bytedance@1.0.0 kaspersky@1.0.0`.

@@ -142,7 +142,10 @@ fn read_document(file: &str, document: &Table<'_>, report: &mut Report<'_>) -> P
     }
 }
 
-fn read_sources(document: &Table<'_>, report: &mut Report<'_>) -> BTreeMap<u32, Arc<Source>> {
+pub(crate) fn read_sources(
+    document: &Table<'_>,
+    report: &mut Report<'_>,
+) -> BTreeMap<u32, Arc<Source>> {
     let mut sources = BTreeMap::new();
     for mut table in document.tables("source", report) {
         let id = table.number("id", "number the sources from 1", report);
@@ -171,6 +174,29 @@ fn read_sources(document: &Table<'_>, report: &mut Report<'_>) -> BTreeMap<u32, 
         }
     }
     sources
+}
+
+/// The sources a table cites; reports those that there are not.
+pub(crate) fn cited(
+    table: &Table<'_>,
+    sources: &BTreeMap<u32, Arc<Source>>,
+    r: &mut Report<'_>,
+) -> Vec<Arc<Source>> {
+    let numbers = table.numbers("sources", r);
+    let mut cited = Vec::with_capacity(numbers.len());
+    for number in numbers {
+        match sources.get(&number.value) {
+            Some(source) => cited.push(Arc::clone(source)),
+            None => {
+                let message = format!(
+                    "{}: there is no source {}; add a [[source]] with that id",
+                    table.title, number.value
+                );
+                r.wrong(&number.span, message);
+            }
+        }
+    }
+    cited
 }
 
 #[cfg(test)]

@@ -234,14 +234,16 @@ impl<'a> Course<'a> {
             resident_kib: usage.resident_kib,
             received: account.received,
             dropped: account.dropped,
+            unfinished: page.count("phonehome_flow_buffered_bytes", &[]),
             flows: page.count("phonehome_flows_started_total", &[]),
             findings: page.count("phonehome_open_findings", &[]),
             took,
         };
         self.log_line(&format!(
-            "resident {} KiB, cpu {:.1} s, {account:?}, flows {}, findings {}, took {took:.3} s",
+            "resident {} KiB, cpu {:.1} s, {account:?}, unfinished {}, flows {}, findings {}, took {took:.3} s",
             sample.resident_kib,
             usage.cpu(),
+            sample.unfinished,
             sample.flows,
             sample.findings
         ));

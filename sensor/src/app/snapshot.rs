@@ -102,6 +102,8 @@ pub(super) fn snapshot(
             book.directory().known().map(|it| it as u64),
             book.directory().evicted(),
         ],
+        ech_names: counts.ech.names,
+        ech_evicted: [counts.ech.names_evicted, counts.ech.verdicts_refused],
         protections: Arc::default(),
         history: History::default(),
         store: None,

@@ -157,6 +157,7 @@ mod tests {
                 name: Name::from_text(format!("name{at}").as_bytes()).unwrap(),
                 vlan: None,
                 ech: None,
+                traits: None,
             };
             let at = observation.at;
             lines.take(&Notice {

@@ -52,7 +52,7 @@ pub(super) struct Options {
     /// Write to this file instead of standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// What the sensor, or the place where it listens, is called in the report
+    /// What the sensor, or the place where it listens, is called in the report [default: the events.sensor of the settings]
     #[arg(long, value_name = "NAME")]
     sensor: Option<String>,
     /// When the report is made, as 2026-01-31T12:00:00Z [default: now]
@@ -78,15 +78,16 @@ enum Format {
 }
 
 pub(super) fn main(options: &Options) -> Ended {
-    let (snapshot, origin, code) = if options.files.is_empty() {
-        (of_store(options)?, Origin::Store, ExitCode::SUCCESS)
+    let (snapshot, name, origin, code) = if options.files.is_empty() {
+        let (snapshot, name) = of_store(options)?;
+        (snapshot, name, Origin::Store, ExitCode::SUCCESS)
     } else {
         let (snapshot, code) = of_files(options)?;
-        (snapshot, Origin::Files, code)
+        (snapshot, None, Origin::Files, code)
     };
     let ask = Ask {
         made: options.made.unwrap_or_else(wall::now),
-        sensor: options.sensor.clone(),
+        sensor: options.sensor.clone().or(name),
         origin,
     };
     let report = Report::new(&snapshot, ask);
@@ -179,8 +180,9 @@ fn of_files(options: &Options) -> Result<(Snapshot, ExitCode), Failure> {
     Ok((ledger.snapshot(), app::report_damages(&damages)))
 }
 
-/// What a sensor has stored. The day is that of the newest that is known.
-fn of_store(options: &Options) -> Result<Snapshot, Failure> {
+/// What a sensor has stored, and what its settings call it. The day is that of the newest that is
+/// known.
+fn of_store(options: &Options) -> Result<(Snapshot, Option<String>), Failure> {
     let config = options.settings()?;
     let folder = options
         .state_folder
@@ -228,7 +230,7 @@ fn of_store(options: &Options) -> Result<Snapshot, Failure> {
     }];
     // Hosts without a finding are not stored.
     snapshot.hosts_seen = 0;
-    Ok(snapshot)
+    Ok((snapshot, config.events_sensor))
 }
 
 /// Reads a time such as `2026-01-31T12:00:00Z`.

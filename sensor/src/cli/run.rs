@@ -87,6 +87,7 @@ pub(super) fn main(options: &Options) -> Ended {
     let outputs = outputs::start(prepared, config, &mut ledger)?;
     let shared = ledger.share();
     let sensor = Arc::new(Sensor {
+        name: config.events_sensor.clone(),
         shared: Arc::clone(&shared),
         outputs,
         dial: log.dial(),
@@ -176,6 +177,7 @@ fn cannot_write(path: &Path, why: &io::Error) -> Failure {
 
 /// What others can ask of the running sensor.
 struct Sensor {
+    name: Option<String>,
     shared: Arc<Shared>,
     outputs: outputs::Open,
     dial: Dial,
@@ -201,6 +203,7 @@ impl Sensor {
         snapshot.pipeline.busy.extend(aside::busy());
         Snapshot {
             own: Some(Own {
+                sensor: self.name.clone(),
                 reload: self.reloader.newest(),
                 log_lines_lost: self.dial.lost(),
                 outputs: self.outputs.counts(),

@@ -24,7 +24,8 @@ use crate::detection::Sighting;
 use crate::findings::{Finding, Verdict};
 use crate::host::Address;
 use crate::identity::Identity;
-use crate::names::{Endpoint, Source, Transport};
+use crate::names::tls::Ech;
+use crate::names::{Endpoint, Observation, Source, Transport};
 use crate::time::Timestamp;
 
 pub mod cef;
@@ -239,6 +240,9 @@ impl<'a> Event<'a> {
                 object.reach = Some(sighting.reach.as_str());
                 object.name = Some(sighting.observation.name.as_str());
                 object.via = sighting.via.as_ref().map(|it| it.as_str());
+                object.ech = sighting.observation.ech.filter(|it| *it != Ech::None);
+                object.alpn = alpn(&sighting.observation);
+                object.ja4 = ja4(&sighting.observation);
                 object.sightings = Some(stands_for);
             }
             What::Change {
@@ -246,6 +250,7 @@ impl<'a> Event<'a> {
             } => {
                 object.change = Some(change);
                 object.verdict = Some(finding.verdict.as_str());
+                object.state = Some(finding.state.as_str());
                 object.grounds = Some(&finding.grounds);
                 object.products = Some(&finding.products);
                 object.first_seen = Some(super::rfc3339(finding.first_seen));
@@ -327,11 +332,19 @@ struct Phonehome<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     via: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    ech: Option<Ech>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alpn: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ja4: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     sightings: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     change: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     verdict: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     grounds: Option<&'a [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -346,6 +359,17 @@ fn write_line(out: &mut Vec<u8>, line: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut *out, line)?;
     out.push(b'\n');
     Ok(())
+}
+
+/// The fingerprint of the hello.
+fn ja4(observation: &Observation) -> Option<&str> {
+    observation.traits.as_ref().map(|it| it.ja4.as_str())
+}
+
+/// The protocols that the hello offers, if any.
+fn alpn(observation: &Observation) -> Option<&[String]> {
+    let traits = observation.traits.as_ref();
+    traits.map(|it| &it.alpn[..]).filter(|it| !it.is_empty())
 }
 
 /// The protocol of the flow, where the source of the name tells it.

@@ -462,6 +462,9 @@ const GENERATOR: Generator = Generator {
 /// Words for [`Ech`](crate::names::tls::Ech), in its order.
 pub(super) const ECH: [&str; 4] = ["none", "grease", "real", "unknown"];
 
+/// Words for what the judging of encrypted hellos remembers.
+pub(super) const ECH_MEMORIES: [&str; 2] = ["names", "verdicts"];
+
 /// Words for the versions of [`Visibility::quic_initials`].
 pub(super) const QUIC_VERSIONS: [&str; 4] = ["v1", "v2", "draft", "other"];
 

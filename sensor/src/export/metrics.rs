@@ -14,7 +14,7 @@ use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 
 use self::page::{Page, encode, float};
-use super::json::{ECH, QUIC_VERSIONS};
+use super::json::{ECH, ECH_MEMORIES, QUIC_VERSIONS};
 use super::protection::Protection;
 use super::{
     CHANGES, DATAGRAMS, DECODE_REASONS, LAYERS, PACKETS, REFUSED, ROLES, SKIPPED, STAGES, Snapshot,
@@ -386,6 +386,21 @@ fn visibility(page: &mut Page, snapshot: &Snapshot) {
         "Remembered names dropped because the table was full.",
         [],
         [([], snapshot.resolved_evicted)],
+    );
+    page.gauge(
+        "phonehome_ech_names",
+        "Names that DNS has told something about by which encrypted hellos are judged, by client and in all.",
+        [],
+        [([], float(snapshot.ech_names))],
+    );
+    page.counter(
+        "phonehome_ech_evicted_total",
+        "What was left out of the judging of encrypted hellos because a table was full.",
+        ["what"],
+        ECH_MEMORIES
+            .into_iter()
+            .zip(snapshot.ech_evicted)
+            .map(|(it, count)| ([it], count)),
     );
 }
 

@@ -26,6 +26,7 @@ use crate::visibility::{MessageResult, Protocol, Unnamed, Visibility};
 pub(super) fn own() -> Own {
     let at = Timestamp::from_secs_nanos(1_506_931_200, 0);
     Own {
+        sensor: Some("head office".to_owned()),
         reload: Arc::new(Reload {
             at,
             succeeded_at: at,
@@ -172,6 +173,8 @@ pub(super) fn snapshot() -> Snapshot {
     };
     snapshot.resolved_addresses = 77;
     snapshot.identities = [[60, 44], [3, 0]];
+    snapshot.ech_names = 120;
+    snapshot.ech_evicted = [4, 0];
     snapshot.protections = Protection::ALL
         .map(|it| match it {
             Protection::LandlockNetwork => (it, Standing::Unavailable("old kernel".to_owned())),
@@ -203,6 +206,8 @@ pub(super) fn empty() -> Snapshot {
         resolved_addresses: 0,
         resolved_evicted: 0,
         identities: [[0; 2]; 2],
+        ech_names: 0,
+        ech_evicted: [0; 2],
         protections: Arc::default(),
         history: History::default(),
         store: Some(store()),
@@ -394,6 +399,7 @@ pub(super) fn observation() -> Observation {
         name: Name::from_text(b"s00.upd.kaspersky.com").unwrap(),
         vlan: None,
         ech: None,
+        traits: None,
     }
 }
 

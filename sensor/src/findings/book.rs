@@ -175,6 +175,8 @@ impl Book {
                     self.touch(*host);
                 }
             }
+            // For the judge alone.
+            What::Veiled(_) | What::Offer(_) => {}
             What::Proxy(host) => {
                 if self.home.contains(*host) {
                     self.hosts.proxy(*host);
@@ -430,6 +432,7 @@ impl Book {
                 name,
                 vlan: None,
                 ech: None,
+                traits: None,
             },
             signature,
             via: None,
@@ -487,6 +490,7 @@ impl Book {
                 name: answered.name,
                 vlan: None,
                 ech: None,
+                traits: None,
             },
             signature: answered.signature,
             via: None,

@@ -143,6 +143,10 @@ impl Stream {
     }
 
     fn keep(&mut self, seq: u32, payload: &[u8]) -> Inserted {
+        let is_held = |it: &(u32, Box<[u8]>)| it.0 == seq && it.1.len() >= payload.len();
+        if self.pieces.iter().any(is_held) {
+            return Inserted::Same;
+        }
         if self.pieces.len() >= MAX_PIECES || self.held_octets() + payload.len() > MAX_STREAM {
             return Inserted::Full;
         }
@@ -242,6 +246,17 @@ mod tests {
             (stream.base(), stream.prefix()),
             (Some(20), b"kl".as_slice())
         );
+    }
+
+    #[test]
+    fn a_segment_that_comes_again_behind_a_gap_takes_no_more_room() {
+        let mut stream = Stream::new(Some(10));
+        for _ in 0..2 * MAX_PIECES {
+            assert_eq!(stream.insert(13, b"def"), Inserted::Same);
+        }
+        assert_eq!((stream.pieces(), stream.held_octets()), (1, 3));
+        assert_eq!(stream.insert(10, b"abc"), Inserted::Grown);
+        assert_eq!(stream.prefix(), b"abcdef");
     }
 
     #[test]

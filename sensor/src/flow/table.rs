@@ -205,6 +205,12 @@ impl FlowTable {
         &self.node(place).flow
     }
 
+    /// The tick in which the flow at a place was last used.
+    #[must_use]
+    pub fn tick(&self, place: u32) -> u32 {
+        self.node(place).tick
+    }
+
     /// Number of flows.
     #[must_use]
     pub const fn len(&self) -> usize {

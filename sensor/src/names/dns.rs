@@ -230,7 +230,7 @@ impl<'m> Message<'m> {
                         (record.owner, None)
                     }
                     RecordData::Cname(target) => (record.owner, Some(target)),
-                    RecordData::Other => continue,
+                    RecordData::Svcb { .. } | RecordData::Other => continue,
                     RecordData::Malformed(error) => {
                         outcome = outcome.and(Err(error));
                         continue;
@@ -273,6 +273,8 @@ pub const TYPE_CNAME: u16 = 5;
 pub const TYPE_AAAA: u16 = 28;
 /// Type of the record that carries EDNS (RFC 6891).
 pub const TYPE_OPT: u16 = 41;
+/// Type of a service binding (RFC 9460).
+pub const TYPE_SVCB: u16 = 64;
 /// Type of an HTTPS service binding (RFC 9460).
 pub const TYPE_HTTPS: u16 = 65;
 

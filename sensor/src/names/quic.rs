@@ -57,6 +57,18 @@ pub fn initial_version(datagram: &[u8]) -> Option<Version> {
     is_initial.then_some(rules.version)
 }
 
+/// Which version the first whole Initial of a datagram is of, wherever it stands: clients may put 0-RTT
+/// packets before it (RFC 9000 section 12.2).
+#[must_use]
+pub fn coalesced_version(datagram: &[u8]) -> Option<Version> {
+    let mut datagram = Reader::new(datagram);
+    loop {
+        if let Packet::Initial(initial) = packet::next(&mut datagram)? {
+            return Some(initial.rules.version);
+        }
+    }
+}
+
 /// What a datagram brought.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Outcome {
@@ -93,7 +105,8 @@ impl Initials {
     /// derivation of keys.
     ///
     /// `scratch` is room to decrypt in, worth keeping from call to call; what it holds does not
-    /// matter. It grows to the largest packet or hello, 64 KiB at the most.
+    /// matter. It grows to the largest packet or hello, 64 KiB at the most. After [`Outcome::Hello`] it
+    /// holds the hello, and maybe octets after it.
     ///
     /// [`Outcome::NotInitial`] and [`Outcome::Undecryptable`] leave the attempt as it was; after
     /// [`Outcome::Hello`], [`Outcome::Malformed`] and [`Outcome::GaveUp`] nothing is kept of it.
@@ -169,12 +182,20 @@ impl Attempt {
     fn advance(&mut self, packet: &Initial<'_>, scratch: &mut Vec<u8>) -> Option<Outcome> {
         let payload = self.keys.open(packet, scratch)?;
         let mut has_crypto = false;
-        for (offset, octets) in CryptoFrames::new(payload, packet.rules.crypto_frame) {
+        let mut frames = CryptoFrames::new(payload, packet.rules.crypto_frame);
+        while let Some((offset, octets)) = frames.next() {
             // A hello that lies in one frame is read where it is.
             if offset == 0 && self.crypto.is_empty() {
                 match read(octets) {
                     Outcome::Incomplete => {}
-                    outcome => return Some(outcome),
+                    outcome => {
+                        let len = octets.len();
+                        let behind = frames.rest_len().saturating_add(keys::TAG_LEN);
+                        let end = scratch.len().saturating_sub(behind);
+                        scratch.truncate(end);
+                        scratch.drain(..end.saturating_sub(len));
+                        return Some(outcome);
+                    }
                 }
             }
             if !self.crypto.insert(offset, octets) {
@@ -185,7 +206,11 @@ impl Attempt {
         if !has_crypto {
             return Some(Outcome::Incomplete);
         }
-        Some(read(self.crypto.prefix(scratch)))
+        let outcome = read(self.crypto.prefix(scratch));
+        if matches!(outcome, Outcome::Hello(_)) {
+            self.crypto.join(scratch);
+        }
+        Some(outcome)
     }
 }
 
@@ -271,6 +296,26 @@ mod tests {
     }
 
     #[test]
+    fn the_hello_is_left_in_the_scratch() {
+        let message = Hello::browser(NAME).message();
+        let short = Hello::bare().server_name(NAME).message();
+        let frames = [&[1, 0, 0][..], &crypto(0, &short), &[1, 0]].concat();
+        let alone = vec![Plain::client(DCID, &frames).seal()];
+        let [one, two] = halves();
+        let first = Plain::client(DCID, &crypto(0, &one)).seal();
+        let second = Plain::client(DCID, &crypto(one.len(), &two)).number(1, 1);
+        let ordered = vec![first.clone(), second.seal()];
+        let reversed = vec![second.seal(), first];
+        for (datagrams, hello) in [(alone, &short), (ordered, &message), (reversed, &message)] {
+            let mut initials = Initials::default();
+            let mut scratch = vec![7; 9];
+            let outcomes = datagrams.iter().map(|it| initials.push(it, &mut scratch));
+            assert_eq!(outcomes.last(), Some(named(NAME)));
+            assert_eq!(&scratch, hello);
+        }
+    }
+
+    #[test]
     fn ech_is_reported() {
         let hello = Hello::bare().server_name(NAME).ech(0).message();
         let [Outcome::Hello(hello)] =
@@ -352,7 +397,11 @@ mod tests {
             vec![0x40; 30],
         ]
         .concat();
+        assert_eq!(initial_version(&datagram), None);
+        assert_eq!(coalesced_version(&datagram), Some(Version::V1));
         assert_eq!(push_all(&[datagram]), [named(NAME)]);
+        let without = [opaque(1, DCID, 77), opaque(2, DCID, 40)].concat();
+        assert_eq!(coalesced_version(&without), None);
     }
 
     #[test]
@@ -544,6 +593,7 @@ mod tests {
         Outcome::Hello(ClientHello {
             server_name: Name::from_text(name.as_bytes()),
             ech: Ech::None,
+            outer: None,
         })
     }
 

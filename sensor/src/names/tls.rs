@@ -25,10 +25,14 @@ use crate::reader::Reader;
 #[cfg(test)]
 pub(crate) mod builder;
 mod certificate;
+mod ech;
 mod hello;
+mod traits;
 
 pub use certificate::{MAX_FLIGHT, may_begin_server_hello, server_names};
+pub use ech::{EchConfig, MAX_CONFIGS, MAX_SUITES, Outer, Suite, ech_configs};
 pub use hello::client_hello_message;
+pub use traits::{MAX_PROTOCOLS, Traits, message_traits, traits};
 
 /// What is kept of a ClientHello (RFC 8446 section 4.1.2).
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -38,6 +42,8 @@ pub struct ClientHello {
     pub server_name: Option<Name>,
     /// [`Ech::None`] or [`Ech::Unknown`]: the hello alone does not tell a decoy from the real one.
     pub ech: Ech,
+    /// What is in clear of the extension, where `ech` is [`Ech::Unknown`]. `None` if it is broken.
+    pub outer: Option<Outer>,
 }
 
 /// What a hello says of Encrypted Client Hello (RFC 9849).
@@ -353,6 +359,7 @@ mod tests {
         Ok(Parse::Done(ClientHello {
             server_name: Name::from_text(name.as_bytes()),
             ech: Ech::None,
+            outer: None,
         }))
     }
 }

@@ -6,6 +6,7 @@ use phonehome_signatures::Catalogue;
 
 use super::{Counts, Ledger, Next, Sizes, Source, WorkerCounts};
 use crate::batch::Batch;
+use crate::ech::Judge;
 use crate::frame::Run;
 use crate::intake::{Intake, Outlet};
 use crate::triage::Triage;
@@ -24,6 +25,7 @@ pub fn run(
     let mut desk = Inline {
         worker,
         batch: Batch::default(),
+        judge: Judge::default(),
         ledger,
         worked: 0,
     };
@@ -47,6 +49,7 @@ pub fn run(
 struct Inline<'l> {
     worker: Worker,
     batch: Batch,
+    judge: Judge,
     ledger: &'l mut dyn Ledger,
     worked: u64,
 }
@@ -61,9 +64,9 @@ impl Outlet for Inline<'_> {
     }
 
     fn hand_over(&mut self, _worker: usize, _number: u64, triage: &mut Triage) {
-        let ledger = &mut *self.ledger;
+        let (judge, ledger) = (&mut self.judge, &mut *self.ledger);
         self.worker
-            .work(&mut self.batch, &mut |told| tell(told, ledger));
+            .work(&mut self.batch, &mut |told| tell(told, judge, ledger));
         for (hash, generation) in self.batch.settled.drain(..) {
             triage.settle(hash, generation);
         }
@@ -74,11 +77,13 @@ impl Outlet for Inline<'_> {
 
 impl Inline<'_> {
     fn finish(&mut self, intake: &Intake, sizes: Sizes) {
-        let ledger = &mut *self.ledger;
+        let (judge, ledger) = (&mut self.judge, &mut *self.ledger);
         self.worker
             .finish(intake.number(), intake.newest(), &mut |told| {
-                tell(told, ledger);
+                tell(told, judge, ledger);
             });
+        let mut visibility = self.worker.visibility().clone();
+        visibility += judge.visibility();
         self.ledger.count(&Counts {
             intake: *intake.counts(),
             inputs: Vec::new(),
@@ -89,7 +94,8 @@ impl Inline<'_> {
             }],
             decode: intake.decode_counts().clone(),
             defrag_octets: intake.held_octets(),
-            visibility: self.worker.visibility().clone(),
+            visibility,
+            ech: judge.counts(),
             flows: self.worker.flows() as u64,
             flow_limit: sizes.flows as u64,
             busy: Vec::new(),
@@ -100,8 +106,10 @@ impl Inline<'_> {
     }
 }
 
-fn tell(told: &mut Vec<Told>, ledger: &mut dyn Ledger) {
-    for told in told.drain(..) {
-        ledger.take(&told.notice);
+fn tell(told: &mut Vec<Told>, judge: &mut Judge, ledger: &mut dyn Ledger) {
+    for mut told in told.drain(..) {
+        if judge.take(&mut told.notice) {
+            ledger.take(&told.notice);
+        }
     }
 }

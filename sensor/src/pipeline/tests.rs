@@ -15,6 +15,7 @@ use crate::visibility::{Unnamed, Visibility};
 use crate::worker::Report;
 
 mod floods;
+mod loss;
 mod octets;
 
 #[test]

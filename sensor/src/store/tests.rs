@@ -38,6 +38,7 @@ fn findings(count: u8) -> Vec<SavedFinding> {
             name: Name::from_text(text.as_bytes()).unwrap(),
             vlan: None,
             ech: None,
+            traits: None,
         };
         let given = Statement {
             source: identity::Source::Dhcp,

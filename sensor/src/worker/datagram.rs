@@ -1,13 +1,13 @@
 //! UDP outside port 53: QUIC hellos, and DNS on other ports where the message proves itself.
 
-use super::desk::Desk;
+use super::desk::{Desk, Octets};
 use super::{Context, Worker, short};
 use crate::batch::Record;
 use crate::decode::Packet;
 use crate::flow::table::Class;
 use crate::flow::{Flow, Side};
+use crate::names::dns;
 use crate::names::quic::{self, Outcome, Version};
-use crate::names::{Source, dns};
 use crate::visibility::{MessageResult, Protocol, Unnamed};
 
 impl Worker {
@@ -30,7 +30,11 @@ impl Worker {
         if flow.client != Some(side) && flow.holds_back() {
             self.desk.release(flow, context.number, context.at);
         }
-        if let Some(version) = quic::initial_version(packet.payload) {
+        let version = match quic::initial_version(packet.payload) {
+            None if !flow.settled => quic::coalesced_version(packet.payload),
+            version => version,
+        };
+        if let Some(version) = version {
             let cut = packet.payload.len() < packet.payload_len as usize;
             self.desk
                 .initial(flow, side, version, (packet.payload, cut), context);
@@ -53,7 +57,7 @@ impl Worker {
 }
 
 impl Desk {
-    /// Reads a datagram that begins with an Initial; `cut` if the frame was cut short in it.
+    /// Reads a datagram that holds an Initial; `cut` if the frame was cut short in it.
     fn initial(
         &mut self,
         flow: &mut Flow,
@@ -65,20 +69,14 @@ impl Desk {
         if flow.named.is_ok() && flow.client == Some(side.other()) {
             return;
         }
-        match flow.details_mut().initials.push(datagram, &mut self.octets) {
+        let mut scratch = std::mem::take(&mut self.octets);
+        match flow.details_mut().initials.push(datagram, &mut scratch) {
             Outcome::Hello(hello) => {
                 flow.client = Some(side);
                 flow.settled = true;
                 self.visibility.quic_initials[version as usize] += 1;
-                self.visibility.hellos[1][hello.ech as usize] += 1;
-                let Some(name) = hello.server_name else {
-                    return self
-                        .visibility
-                        .message(Protocol::Quic, MessageResult::Nameless);
-                };
-                self.visibility
-                    .message(Protocol::Quic, MessageResult::Named);
-                self.name_flow(flow, Source::QuicSni, name, Some(hello.ech), context);
+                let hello = (hello, Octets::Message(&scratch));
+                self.hello(flow, hello, context);
             }
             Outcome::Incomplete => {
                 flow.client = Some(side);
@@ -98,6 +96,7 @@ impl Desk {
             Outcome::NotInitial | Outcome::Undecryptable if cut => flow.blame(Unnamed::Truncated),
             Outcome::NotInitial | Outcome::Undecryptable => {}
         }
+        self.octets = scratch;
     }
 }
 

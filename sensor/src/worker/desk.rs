@@ -4,18 +4,20 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use phonehome_signatures::{Catalogue, Service};
+use phonehome_signatures::{Catalogue, Service, SignatureId};
 
 use super::pending::Pending;
 use super::repeats::Repeats;
 use super::{Context, Report, Told};
-use crate::detection::{Connection, Notice, Progress, Reach, Sighting, What};
+use crate::detection::{
+    Connection, Notice, Progress, Reach, Sighting, Telling, Veil, Veiled, What,
+};
 use crate::flow::{Claim, Flow};
 use crate::host::Address;
-use crate::names::tls::Ech;
+use crate::names::tls::{self, ClientHello, Ech, Outer, Traits};
 use crate::names::{Name, Observation, Source, Transport};
 use crate::time::Timestamp;
-use crate::visibility::{Unnamed, Visibility};
+use crate::visibility::{MessageResult, Protocol, Unnamed, Visibility};
 
 /// Everything of a worker but its flows, so that a flow can be changed and reported at once.
 #[derive(Debug)]
@@ -37,27 +39,59 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    /// Takes note of a name that a message of a flow held; the context is that of the packet that
-    /// completed it.
+    /// Takes note of a hello: counts it, and names the flow. `octets` hold it.
+    pub(super) fn hello(
+        &mut self,
+        flow: &mut Flow,
+        (hello, octets): (ClientHello, Octets<'_>),
+        context: &Context,
+    ) {
+        let source = match octets {
+            Octets::Records(_) => Source::TlsSni,
+            Octets::Message(_) => Source::QuicSni,
+        };
+        let protocol = match flow.key.transport {
+            Transport::Tcp => Protocol::Tls,
+            Transport::Udp => Protocol::Quic,
+        };
+        // What can be judged is counted where it is.
+        let outer = hello.outer.filter(|_| hello.server_name.is_some());
+        if outer.is_none() {
+            self.visibility.hellos[flow.key.transport as usize][hello.ech as usize] += 1;
+        }
+        let Some(name) = hello.server_name else {
+            return self.visibility.message(protocol, MessageResult::Nameless);
+        };
+        self.visibility.message(protocol, MessageResult::Named);
+        let said = Said {
+            ech: Some(hello.ech),
+            outer,
+            octets: Some(octets),
+        };
+        self.name_flow(flow, (source, name), said, context);
+    }
+
+    /// Takes note of a name that a message of a flow held, and of what else it said; the context is
+    /// that of the packet that completed it.
     pub(super) fn name_flow(
         &mut self,
         flow: &mut Flow,
-        source: Source,
-        name: Name,
-        ech: Option<Ech>,
+        (source, name): (Source, Name),
+        said: Said<'_>,
         context: &Context,
     ) {
-        // A hello that is sent again, or delivered twice, or follows a HelloRetryRequest.
+        let transport = flow.key.transport;
         let details = flow.details_mut();
+        let mut observation = context.observation(source, transport, name.clone(), said.ech);
+        // A hello that is sent again, or delivered twice, or follows a HelloRetryRequest.
         if details
             .last_name
             .as_ref()
             .is_some_and(|it| it.0 == source && it.1 == name)
         {
-            return;
+            return self.veiled(observation, said.outer, (None, Telling::Before), context);
         }
-        details.last_name = Some((source, name.clone()));
-        let transport = flow.key.transport;
+        details.last_name = Some((source, name));
         let server = if source.is_from_server() {
             context.src
         } else {
@@ -67,17 +101,38 @@ impl Desk {
             Transport::Tcp => Service::Tcp(server.port),
             Transport::Udp => Service::Udp(server.port),
         };
-        let claimed = self.catalogue.claim(name.as_str(), service);
-        let observation = context.observation(source, transport, name, ech);
-        self.observed(&observation, context.number);
-        if flow.named.is_err() {
+        let claimed = self.catalogue.claim(observation.name.as_str(), service);
+        if claimed.is_some() || self.report == Report::AllNames {
+            observation.traits = said.octets.and_then(Octets::traits).map(Arc::new);
+        }
+        let is_first = flow.named.is_err();
+        if is_first {
             flow.named = Ok(source);
         }
-        let Some(signature) = claimed else { return };
-        if flow.claim().is_some_and(|it| it.signature == signature) {
-            return;
+        if said.outer.is_none() {
+            self.observed(&observation, context.number);
+        } else {
+            self.visibility.observations[source as usize] += 1;
+            let details = flow.details_mut();
+            if is_first {
+                details.veil = Veil::Names;
+            } else if details.veil == Veil::None {
+                details.veil = Veil::Beside;
+            }
         }
-        self.release(flow, context.number, context.at);
+        let before = flow.claim().map(|it| it.signature);
+        let claimed = claimed.filter(|it| before != Some(*it));
+        if claimed.is_some() {
+            self.release(flow, context.number, context.at);
+        }
+        if said.outer.is_some() {
+            let telling = match self.report {
+                Report::AllNames => Telling::Reported,
+                Report::Findings => Telling::Silent,
+            };
+            self.veiled(observation.clone(), said.outer, (claimed, telling), context);
+        }
+        let Some(signature) = claimed else { return };
         let (told, is_due) = flow
             .claim()
             .map_or(([0; 2], false), |it| (it.told, it.is_due));
@@ -87,6 +142,24 @@ impl Desk {
             told,
             is_due,
         }));
+    }
+
+    /// Tells of a hello with an outer ECH extension.
+    fn veiled(
+        &mut self,
+        observation: Observation,
+        outer: Option<Outer>,
+        (signature, telling): (Option<SignatureId>, Telling),
+        context: &Context,
+    ) {
+        let Some(outer) = outer else { return };
+        let veiled = Box::new(Veiled {
+            observation,
+            outer,
+            signature,
+            telling,
+        });
+        self.tell(context.number, context.at, What::Veiled(veiled));
     }
 
     /// Counts an observation, and tells of it where all names are asked for.
@@ -127,6 +200,7 @@ impl Desk {
         let transport = flow.key.transport;
         let both = flow.seen.packets.iter().all(|it| *it > 0);
         self.visibility.flows_ended[transport as usize][usize::from(both)] += 1;
+        self.visibility.judged_flows += u64::from(flow.is_judged());
         if flow.is_dns() {
             return;
         }
@@ -134,7 +208,10 @@ impl Desk {
         if flow.named.is_err() && server.port == ENCRYPTED_DNS_PORT {
             flow.named = Err(Unnamed::EncryptedDns);
         }
-        self.visibility.connection(transport, flow.named);
+        let veil = flow.details().map_or(Veil::None, |it| it.veil);
+        if veil != Veil::Names {
+            self.visibility.connection(transport, flow.named);
+        }
         let [sent, received] = flow.sent_received();
         let told = flow.claim().map_or([0; 2], |it| flow.by_client(it.told));
         let what = What::Connection(Connection {
@@ -146,6 +223,7 @@ impl Desk {
             sent,
             received,
             named: flow.named,
+            veil,
             signature: flow.claim().map(|it| it.signature),
             told,
         });
@@ -261,6 +339,36 @@ impl Context {
             name,
             vlan,
             ech,
+            traits: None,
+        }
+    }
+}
+
+/// What a message said beside its name.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Said<'a> {
+    /// Of Encrypted Client Hello; `None` where the message is no hello.
+    pub(super) ech: Option<Ech>,
+    /// What is in clear of an outer ECH extension.
+    pub(super) outer: Option<Outer>,
+    /// The octets that hold the hello.
+    pub(super) octets: Option<Octets<'a>>,
+}
+
+/// Octets that begin with a hello.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Octets<'a> {
+    /// In records, over TCP.
+    Records(&'a [u8]),
+    /// The bare message, over QUIC.
+    Message(&'a [u8]),
+}
+
+impl Octets<'_> {
+    fn traits(self) -> Option<Traits> {
+        match self {
+            Self::Records(prefix) => tls::traits(prefix),
+            Self::Message(message) => tls::message_traits(message, Transport::Udp),
         }
     }
 }

@@ -1,16 +1,19 @@
 //! DNS messages: names asked for, names answered, and the addresses that flagged names have.
 
+use std::sync::Arc;
+
 use phonehome_signatures::{Service, SignatureId};
 
 use super::desk::Desk;
 use super::pending::{Answered, Exchange};
 use super::segment::Data;
 use super::{Context, is_conversation};
-use crate::detection::{Reach, Resolution, Sighting, What};
+use crate::detection::{Offer, Reach, Resolution, Sighting, What};
 use crate::flow::Flow;
 use crate::flow::stream::{Inserted, Stream};
 use crate::host::Address;
 use crate::names::dns::{self, Message, RecordData};
+use crate::names::tls::{self, EchConfig};
 use crate::names::{Name, Source, Transport};
 use crate::triage::tick_of;
 use crate::visibility::{MessageResult, Protocol};
@@ -158,6 +161,16 @@ impl Desk {
             && question.name.write_to(&mut text).is_ok()
             && let Some(name) = Name::from_normalised(&text)
         {
+            if matches!(question.qtype, dns::TYPE_HTTPS | dns::TYPE_SVCB)
+                && let Some(configs) = configs(message)
+            {
+                let offer = Box::new(Offer {
+                    client: context.dst.address,
+                    name: served(&name),
+                    configs,
+                });
+                self.tell(context.number, context.at, What::Offer(offer));
+            }
             let signature = self.catalogue.claim(name.as_str(), Service::Dns);
             match (signature, via) {
                 (Some(signature), _) => {
@@ -288,6 +301,47 @@ fn addresses<'m>(message: &Message<'m>) -> impl Iterator<Item = Address> + use<'
             RecordData::Aaaa(octets) => Some(Address::from_v6(octets)),
             _ => None,
         })
+}
+
+/// The ECH configs that an answer about a service offers, of whatever name its chain leads to; `None`
+/// if it does not tell: an error, an answer or a list that is not whole, more configs than anybody has,
+/// or an answer that leads to a name which the client is yet to ask about (RFC 9460 section 2.4.2).
+fn configs(message: &Message<'_>) -> Option<Vec<Arc<EchConfig>>> {
+    if message.rcode() != dns::RCODE_NOERROR || message.is_truncated() {
+        return None;
+    }
+    let mut configs = Vec::new();
+    let (mut aliases, mut services) = (0_u32, 0_u32);
+    for record in message.answers() {
+        match record.ok()?.data {
+            RecordData::Https { priority: 0, .. } | RecordData::Svcb { priority: 0, .. } => {
+                aliases += 1;
+            }
+            RecordData::Https { ech, .. } | RecordData::Svcb { ech, .. } => {
+                services += 1;
+                let offered = ech.map_or(Ok(Vec::new()), tls::ech_configs).ok()?;
+                configs.extend(offered.into_iter().map(Arc::new));
+            }
+            RecordData::Malformed(_) => return None,
+            RecordData::A(_) | RecordData::Aaaa(_) | RecordData::Cname(_) | RecordData::Other => {}
+        }
+    }
+    let is_told = configs.len() <= tls::MAX_CONFIGS && (aliases == 0 || services > 0);
+    is_told.then_some(configs)
+}
+
+/// The name of a service behind the labels of its port and scheme (RFC 9460 sections 2.3 and 9.1).
+fn served(name: &Name) -> Name {
+    let labels = name.as_str().split_once('.').filter(|it| is_port(it.0));
+    let served = labels.and_then(|(_, it)| it.strip_prefix("_https."));
+    served
+        .and_then(Name::from_normalised)
+        .unwrap_or_else(|| name.clone())
+}
+
+fn is_port(label: &str) -> bool {
+    let digits = label.strip_prefix('_').unwrap_or_default();
+    !digits.is_empty() && digits.bytes().all(|it| it.is_ascii_digit())
 }
 
 /// Whether the CNAME records of an answer lead from one name to another.

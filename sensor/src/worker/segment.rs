@@ -7,6 +7,7 @@
 use super::{Context, Worker, is_conversation, short};
 use crate::batch::Record;
 use crate::decode::{Packet, TcpFlags, TcpHeader};
+use crate::flow::shortfall::Word;
 use crate::flow::stream::{Inserted, Stream};
 use crate::flow::table::Class;
 use crate::flow::{Flow, Side};
@@ -17,7 +18,7 @@ use crate::time::Timestamp;
 use crate::triage::may_begin_stream;
 use crate::visibility::{MessageResult, Protocol, Unnamed};
 
-use super::desk::Desk;
+use super::desk::{Desk, Octets, Said};
 
 /// A whole message that may hold a name.
 #[derive(Debug)]
@@ -54,10 +55,18 @@ impl Worker {
             return None;
         }
         let place = self.place_of(record, Class::Opening);
+        let is_first_of_span = self.flows.tick(place) != short(self.tick);
         let flow = self.flows.flow_mut(place);
+        let before = flow.judged_octets();
         flow.add_skipped(&skipped);
         flow.count(side, packet.payload_len);
         note_flags(flow, side, tcp, opens);
+        let visibility = &mut self.desk.visibility;
+        visibility.judged_octets += flow.judged_octets().saturating_sub(before);
+        // Triage passes these whatever it has heard.
+        if is_first_of_span || tcp.flags.any(TcpFlags::FIN) {
+            visibility.missing_octets += weigh(flow, side, tcp, packet.payload_len);
+        }
         if packet.payload_len > 0 {
             let seq = tcp
                 .seq
@@ -120,7 +129,10 @@ impl Desk {
             }
             let inserted = stream.insert(data.seq, data.payload);
             match whole_message(stream.prefix()) {
-                Ok(Parse::Done(message)) => return self.message(flow, data.side, message, context),
+                Ok(Parse::Done(message)) => {
+                    let message = (message, stream.prefix());
+                    return self.message(flow, data.side, message, context);
+                }
                 Ok(Parse::Incomplete) if inserted == Inserted::Full => {
                     self.gave_up(flow, stream.prefix());
                 }
@@ -135,6 +147,7 @@ impl Desk {
                 }
                 Ok(Parse::Incomplete) => match whole_message(data.payload) {
                     Ok(Parse::Done(message)) => {
+                        let message = (message, data.payload);
                         return self.message(flow, data.side, message, context);
                     }
                     _ => return flow.keep_stream(data.side, stream),
@@ -157,7 +170,9 @@ impl Desk {
     /// A segment that begins like a message.
     fn begin(&mut self, flow: &mut Flow, data: &Data<'_>, context: &Context) {
         match whole_message(data.payload) {
-            Ok(Parse::Done(message)) => self.message(flow, data.side, message, context),
+            Ok(Parse::Done(message)) => {
+                self.message(flow, data.side, (message, data.payload), context);
+            }
             Ok(Parse::Incomplete) if data.cut => {
                 self.cut_short(flow, data.side, data.payload, context);
             }
@@ -174,7 +189,14 @@ impl Desk {
         }
     }
 
-    fn message(&mut self, flow: &mut Flow, side: Side, message: Message, context: &Context) {
+    /// Takes note of a message; `prefix` begins with it.
+    fn message(
+        &mut self,
+        flow: &mut Flow,
+        side: Side,
+        (message, prefix): (Message, &[u8]),
+        context: &Context,
+    ) {
         let client = match &message {
             Message::Hello(_) | Message::Request(_) => side,
             Message::Certificate(_) => side.other(),
@@ -182,21 +204,8 @@ impl Desk {
         flow.client = flow.client.or(Some(client));
         match message {
             Message::Certificate(names) => self.certificate(flow, names, context),
-            Message::Hello(hello) => self.hello(flow, hello, context),
+            Message::Hello(hello) => self.hello(flow, (hello, Octets::Records(prefix)), context),
             Message::Request(request) => self.request(flow, request, context),
-        }
-    }
-
-    fn hello(&mut self, flow: &mut Flow, hello: ClientHello, context: &Context) {
-        self.visibility.hellos[0][hello.ech as usize] += 1;
-        match hello.server_name {
-            Some(name) => {
-                self.visibility.message(Protocol::Tls, MessageResult::Named);
-                self.name_flow(flow, Source::TlsSni, name, Some(hello.ech), context);
-            }
-            None => self
-                .visibility
-                .message(Protocol::Tls, MessageResult::Nameless),
         }
     }
 
@@ -208,7 +217,7 @@ impl Desk {
         let is_named = flow.named.is_ok();
         for (number, name) in names.into_iter().enumerate() {
             if number == 0 && !is_named {
-                self.name_flow(flow, Source::TlsCert, name, None, context);
+                self.name_flow(flow, (Source::TlsCert, name), Said::default(), context);
             } else {
                 let observation = context.observation(Source::TlsCert, Transport::Tcp, name, None);
                 self.observed(&observation, context.number);
@@ -229,13 +238,14 @@ impl Desk {
         };
         self.visibility.message(Protocol::Http, result);
         if let Some(name) = request.connect {
-            return self.name_flow(flow, Source::HttpConnect, name, None, context);
+            let named = (Source::HttpConnect, name);
+            return self.name_flow(flow, named, Said::default(), context);
         }
         let absolute = request
             .absolute
             .filter(|it| request.host.as_ref() != Some(it));
         for name in request.host.into_iter().chain(absolute) {
-            self.name_flow(flow, Source::HttpHost, name, None, context);
+            self.name_flow(flow, (Source::HttpHost, name), Said::default(), context);
         }
     }
 
@@ -243,7 +253,7 @@ impl Desk {
     fn cut_short(&mut self, flow: &mut Flow, side: Side, prefix: &[u8], context: &Context) {
         flow.blame(Unnamed::Truncated);
         if let Some(request) = http::host_of_partial(prefix) {
-            self.message(flow, side, Message::Request(request), context);
+            self.message(flow, side, (Message::Request(request), prefix), context);
         } else {
             self.visibility
                 .message(protocol_of(prefix), MessageResult::GaveUp);
@@ -285,7 +295,10 @@ impl Desk {
                 dst,
             };
             match http::host_of_partial(stream.prefix()) {
-                Some(request) => self.message(flow, side, Message::Request(request), &context),
+                Some(request) => {
+                    let message = (Message::Request(request), stream.prefix());
+                    self.message(flow, side, message, &context);
+                }
                 None => self.gave_up(flow, stream.prefix()),
             }
         }
@@ -300,9 +313,26 @@ impl Desk {
     }
 }
 
+/// Holds what a segment says against what was seen; gives the octets that are found missing.
+fn weigh(flow: &mut Flow, side: Side, tcp: TcpHeader, payload_len: u32) -> u64 {
+    if tcp.flags.any(TcpFlags::SYN | TcpFlags::RST) {
+        return 0;
+    }
+    flow.weigh(Word {
+        side,
+        next: tcp.seq.wrapping_add(payload_len),
+        expects: tcp.flags.any(TcpFlags::ACK).then_some(tcp.ack),
+    })
+}
+
 fn note_flags(flow: &mut Flow, side: Side, tcp: TcpHeader, opens: bool) {
     if tcp.flags.any(TcpFlags::SYN) {
-        flow.set_start(side, tcp.seq.wrapping_add(1));
+        let start = tcp.seq.wrapping_add(1);
+        if flow.start(side).is_some_and(|it| it != start) {
+            // The answer to a SYN that was not seen, between the same end points.
+            flow.forget_start(side.other());
+        }
+        flow.set_start(side, start);
         flow.client = Some(if opens { side } else { side.other() });
         flow.seen.syn |= opens;
         flow.seen.syn_ack |= !opens;

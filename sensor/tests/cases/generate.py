@@ -18,12 +18,14 @@ sys.dont_write_bytecode = True
 
 import made_discovery
 import made_dns
-import made_identity
+import made_ech
 import made_http
+import made_identity
 import made_links
+import made_others
+import made_quic
 import made_tcp
 import made_tunnels
-import made_others
 
 MODULES = (
     made_tunnels,
@@ -34,6 +36,8 @@ MODULES = (
     made_others,
     made_identity,
     made_discovery,
+    made_ech,
+    made_quic,
 )
 HERE = os.path.dirname(os.path.abspath(__file__))
 ORIGIN = "Origin: `generate.py` in the folder above."

@@ -36,8 +36,10 @@ def handshake(case):
 OPENSSL, CHROMIUM = handshake("tls12-certificate"), handshake("tls-split-pq")
 
 
-def hello_message(name, client=OPENSSL):
-    """The ClientHello of a real client with another server name in it."""
+def hello_message(name, client=OPENSSL, more=None):
+    """The ClientHello of a real client with another server name in it, and `more` extensions in place
+    of its own or behind them, by their type; it has none of those that are `None`."""
+    more = dict(more or {})
     at = 4 + 2 + 32
     at += 1 + client[at]
     at += 2 + struct.unpack_from(">H", client, at)[0]
@@ -49,6 +51,10 @@ def hello_message(name, client=OPENSSL):
         if kind == 0:
             text = name.encode()
             value = struct.pack(">HBH", len(text) + 3, 0, len(text)) + text
+        value = more.pop(kind, value)
+        if value is not None:
+            extensions += struct.pack(">HH", kind, len(value)) + value
+    for kind, value in more.items():
         extensions += struct.pack(">HH", kind, len(value)) + value
     body = head + struct.pack(">H", len(extensions)) + extensions
     return b"\x01" + struct.pack(">I", len(body))[1:] + body

@@ -105,6 +105,7 @@ impl Catalogue {
             listed: self.listed,
             matcher: self.matcher,
             payloads: self.payloads,
+            resolvers: self.resolvers,
             vendors,
             signatures,
         })

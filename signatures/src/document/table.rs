@@ -57,6 +57,12 @@ impl<'t> Table<'t> {
         self.keys.get(key)
     }
 
+    /// Whether a key is absent, or an empty list.
+    pub(crate) fn is_without(&self, key: &str) -> bool {
+        let items = self.get(key).map(|it| it.get_ref().as_array());
+        items.is_none_or(|it| it.is_some_and(|it| it.is_empty()))
+    }
+
     fn wrong_type(&self, key: &str, value: &Spanned<DeValue<'_>>, right: &str, r: &mut Report<'_>) {
         let found = value.get_ref().type_str();
         r.wrong(

@@ -186,8 +186,7 @@ impl Entries {
 
     /// The sources an entry cites.
     fn cited(&self, table: &Table<'_>, enabled: bool, r: &mut Report<'_>) -> Vec<Arc<Source>> {
-        let numbers = table.numbers("sources", r);
-        if numbers.is_empty() && enabled {
+        if enabled && table.is_without("sources") {
             let message = format!(
                 "{}: `sources` is empty; cite a [[source]] as in `sources = [1]`, or write \
                  `enabled = false`",
@@ -195,20 +194,7 @@ impl Entries {
             );
             r.wrong(table.span(), message);
         }
-        let mut cited = Vec::with_capacity(numbers.len());
-        for number in numbers {
-            match self.sources.get(&number.value) {
-                Some(source) => cited.push(Arc::clone(source)),
-                None => {
-                    let message = format!(
-                        "{}: there is no source {}; add a [[source]] with that id",
-                        table.title, number.value
-                    );
-                    r.wrong(&number.span, message);
-                }
-            }
-        }
-        cited
+        super::cited(table, &self.sources, r)
     }
 }
 

@@ -8,7 +8,9 @@ use std::io;
 
 use serde::Serialize;
 
-use super::{Event, Phonehome, What, app_proto, community, flow_id, signature_number, write_line};
+use super::{
+    Event, Phonehome, What, alpn, app_proto, community, flow_id, ja4, signature_number, write_line,
+};
 use crate::export::civil;
 use crate::names::{Observation, Source, Transport};
 use crate::time::Timestamp;
@@ -74,7 +76,10 @@ pub fn write(out: &mut Vec<u8>, event: &Event<'_>) -> io::Result<()> {
         line.community_id = Some(community::id(transport, client, server));
         line.dns = dns(observation);
         line.tls = tls(observation);
-        line.quic = matches!(observation.source, Source::QuicSni).then_some(Quic { sni: name });
+        line.quic = matches!(observation.source, Source::QuicSni).then(|| Quic {
+            sni: name,
+            ja4: ja4(observation),
+        });
         line.http = http(observation);
     }
     write_line(out, &line)
@@ -152,11 +157,17 @@ struct Tls<'a> {
     sni: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     subjectaltname: Option<[&'a str; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_alpns: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ja4: Option<&'a str>,
 }
 
 #[derive(Serialize)]
 struct Quic<'a> {
     sni: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ja4: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -200,10 +211,14 @@ fn tls(observation: &Observation) -> Option<Tls<'_>> {
         Source::TlsSni => Some(Tls {
             sni: Some(name),
             subjectaltname: None,
+            client_alpns: alpn(observation),
+            ja4: ja4(observation),
         }),
         Source::TlsCert => Some(Tls {
             sni: None,
             subjectaltname: Some([name]),
+            client_alpns: None,
+            ja4: None,
         }),
         _ => None,
     }

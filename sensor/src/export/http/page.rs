@@ -13,12 +13,13 @@ use askama::Template;
 use phonehome_signatures::VendorId;
 
 use self::health::Health;
+use self::pipeline::pipeline;
 use crate::export::report::Short;
 use crate::export::table::directives;
 use crate::export::table::unseen::{connections_sentence, lines, unnamed_rows};
-use crate::export::table::{clean, human_duration, meaning};
+use crate::export::table::{clean, meaning};
 use crate::export::{
-    Canary, Mode, STAGES, Snapshot, VERSION, human_count, human_octets, human_share, is_flagged,
+    Mode, STAGES, Snapshot, VERSION, human_count, human_octets, human_share, is_flagged,
     iso_seconds, who,
 };
 use crate::findings::{Finding, Verdict};
@@ -26,6 +27,7 @@ use crate::host::Address;
 use crate::time::Timestamp;
 
 mod health;
+mod pipeline;
 
 /// How the page is looked at.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
@@ -479,90 +481,6 @@ fn inputs(snapshot: &Snapshot) -> Vec<InputRow> {
         }
     });
     rows.collect()
-}
-
-fn pipeline(snapshot: &Snapshot, now: Option<Timestamp>) -> Vec<(&'static str, String)> {
-    let workers = &snapshot.pipeline.workers;
-    let limit = snapshot.pipeline.queue_limit_frames;
-    let mut rows = Vec::new();
-    if let Some(fullest) = workers.iter().map(|it| it.queued_frames).max() {
-        let workers = match workers.len() {
-            1 => "1 worker".to_owned(),
-            count => format!("{count} workers"),
-        };
-        rows.push((
-            "queues",
-            format!(
-                "{workers}; {} frames wait in the fullest queue, of {} that it can hold",
-                human_count(fullest),
-                human_count(limit),
-            ),
-        ));
-    }
-    if let Some(it) = &snapshot.canary {
-        rows.push(("canary", canary(it, now)));
-    }
-    let remembered = snapshot.resolved_addresses;
-    rows.push((
-        "memory",
-        format!(
-            "{} hosts, {} findings, {} addresses with a remembered name",
-            human_count(snapshot.hosts_seen),
-            human_count(snapshot.findings.len() as u64),
-            human_count(remembered)
-        ),
-    ));
-    if let Some((first, last)) = snapshot.span() {
-        let span = human_duration(last.since(first).as_secs());
-        rows.push((
-            "time",
-            format!("{} to {} ({span})", iso_seconds(first), iso_seconds(last)),
-        ));
-    }
-    if let Some(own) = &snapshot.own {
-        let loaded = iso_seconds(own.reload.succeeded_at);
-        rows.push(("settings", format!("those loaded at {loaded} are in force")));
-    }
-    if !snapshot.protections.is_empty() {
-        rows.push(("protection", protection(snapshot)));
-    }
-    rows
-}
-
-/// What became of the sensor's own exchanges, which must come out as findings.
-fn canary(canary: &Canary, now: Option<Timestamp>) -> String {
-    let counts = format!(
-        "{} of {} made-up exchanges came out as findings",
-        human_count(canary.found),
-        human_count(canary.sent)
-    );
-    match (canary.last_success, now) {
-        (Some(last), Some(now)) => {
-            let ago = human_duration(now.since(last).as_secs());
-            format!("{counts}, the newest {ago} ago")
-        }
-        (Some(last), None) => format!("{counts}, the newest at {}", iso_seconds(last)),
-        (None, _) => counts,
-    }
-}
-
-/// What keeps the process from doing harm, and what does not.
-fn protection(snapshot: &Snapshot) -> String {
-    let all = snapshot.protections.iter();
-    let (held, missing): (Vec<_>, Vec<_>) = all.partition(|it| it.1.is_in_force());
-    let held: Vec<&str> = held.iter().map(|it| it.0.words()).collect();
-    let missing: Vec<String> = missing
-        .iter()
-        .map(|(what, why)| format!("{} ({why})", what.as_str()))
-        .collect();
-    let mut text = match held.as_slice() {
-        [] => "none is in force".to_owned(),
-        held => format!("the process {}", held.join(", ")),
-    };
-    if !missing.is_empty() {
-        text = format!("{text}; not in force: {}", missing.join(", "));
-    }
-    clean(&text)
 }
 
 fn packs(snapshot: &Snapshot) -> Vec<PackRow> {

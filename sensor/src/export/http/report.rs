@@ -79,7 +79,7 @@ impl Wanted {
         };
         let ask = Ask {
             made: now.unwrap_or_default(),
-            sensor: None,
+            sensor: snapshot.own.as_ref().and_then(|it| it.sensor.clone()),
             origin: Origin::Running,
         };
         let report = Report::new(&snapshot, ask);

@@ -10,8 +10,8 @@ use crate::names::tls::Ech;
 /// Appends an observation as one line of JSON, with the line feed.
 ///
 /// Keys stand in this order: `ts` (seconds, six decimals), `source`, `transport`, `src`,
-/// `src_port`, `dst`, `dst_port`, `name`; then `ech` unless the hello has no such extension, and
-/// `vlan` if the frame was tagged.
+/// `src_port`, `dst`, `dst_port`, `name`; then `ech` unless the hello has no such extension, `vlan`
+/// if the frame was tagged, `alpn` (a list) if the hello offers protocols, and `ja4` of any hello.
 pub fn write_observation(out: &mut Vec<u8>, observation: &Observation) {
     out.reserve(USUAL_LINE);
     out.extend_from_slice(b"{\"ts\":");
@@ -41,6 +41,20 @@ pub fn write_observation(out: &mut Vec<u8>, observation: &Observation) {
     if let Some(vlan) = observation.vlan {
         out.extend_from_slice(b",\"vlan\":");
         push_decimal(out, u64::from(vlan));
+    }
+    if let Some(traits) = &observation.traits {
+        for (place, protocol) in traits.alpn.iter().enumerate() {
+            let before: &[u8] = if place == 0 { b",\"alpn\":[\"" } else { b",\"" };
+            out.extend_from_slice(before);
+            push_escaped(out, protocol);
+            out.push(b'"');
+        }
+        if !traits.alpn.is_empty() {
+            out.push(b']');
+        }
+        out.extend_from_slice(b",\"ja4\":\"");
+        push_escaped(out, &traits.ja4);
+        out.push(b'"');
     }
     out.extend_from_slice(b"}\n");
 }
@@ -116,9 +130,12 @@ const USUAL_LINE: usize = 256;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::export::json::ECH;
     use crate::export::sample;
+    use crate::names::tls::Traits;
     use crate::names::{Name, Source};
     use crate::time::Timestamp;
 
@@ -160,6 +177,26 @@ mod tests {
         assert_eq!(
             tail(Some(Ech::Unknown), Some(4095)),
             ",\"ech\":\"unknown\",\"vlan\":4095}\n"
+        );
+    }
+
+    #[test]
+    fn traits_follow_where_the_hello_was_read_for_them() {
+        let tail = |alpn: &[&str]| {
+            let mut observation = sample::observation();
+            observation.traits = Some(Arc::new(Traits {
+                alpn: alpn.iter().map(|&it| it.to_owned()).collect(),
+                ja4: "t13d1516h2_8daaf6152771_e5627efa2ab1".to_owned(),
+            }));
+            let line = line(&observation);
+            serde_json::from_str::<serde_json::Value>(&line).unwrap();
+            line.split_once("kaspersky.com\"").unwrap().1.to_owned()
+        };
+        let ja4 = "\"ja4\":\"t13d1516h2_8daaf6152771_e5627efa2ab1\"}\n";
+        assert_eq!(tail(&[]), format!(",{ja4}"));
+        assert_eq!(
+            tail(&["h2", "x\\255"]),
+            format!(",\"alpn\":[\"h2\",\"x\\\\255\"],{ja4}")
         );
     }
 

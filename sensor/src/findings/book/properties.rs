@@ -114,10 +114,11 @@ proptest! {
             let is_answer = |it: &Notice| matches!(it.what, What::Resolution(_));
             let (answers, rest): (Vec<_>, Vec<_>) =
                 story.notices.iter().cloned().partition(is_answer);
+            let in_order = [answers.clone(), rest.clone()].concat();
             let shuffled = Just(rest)
                 .prop_shuffle()
                 .prop_map(move |rest| [answers.clone(), rest].concat());
-            (Just(story.notices), shuffled)
+            (Just(in_order), shuffled)
         })
     ) {
         let catalogue = builtin();

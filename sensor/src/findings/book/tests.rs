@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::*;
+use crate::detection::Veil;
 use crate::findings::Finding;
 use crate::names::{Name, Transport};
 use crate::visibility::Unnamed;
@@ -109,6 +110,7 @@ impl Story {
             name: name(of),
             vlan: None,
             ech: None,
+            traits: None,
         }
     }
 
@@ -185,6 +187,7 @@ impl Story {
             sent,
             received,
             named,
+            veil: Veil::None,
             signature,
             told: [0; 2],
         }))
@@ -439,6 +442,7 @@ fn a_camera_that_never_hangs_up_is_told_by_its_rhythm() {
             sent: 60,
             received: 60,
             named: Ok(Source::TlsSni),
+            veil: Veil::None,
             signature: Some(signature),
             told: [0; 2],
         }));

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use domain::base::iana::{Class, Rtype};
 use domain::base::{Message as Oracle, ParsedName, ToName};
-use domain::rdata::{A, Aaaa, Cname, Https};
+use domain::rdata::svcb::SvcbRdata;
+use domain::rdata::{A, Aaaa, Cname, Https, Svcb};
 use proptest::prelude::*;
 
 use super::samples::ALL;
@@ -131,6 +132,11 @@ fn our_data(data: RecordData<'_>) -> Option<Data> {
             priority,
             target,
             ech,
+        }
+        | RecordData::Svcb {
+            priority,
+            target,
+            ech,
         } => Data::Https(priority, our_labels(target)?, ech.map(<[u8]>::to_vec)),
         RecordData::Other => Data::Other,
         RecordData::Malformed(_) => Data::Malformed,
@@ -211,13 +217,16 @@ fn their_data(record: &domain::base::ParsedRecord<'_, &[u8]>) -> Data {
             .map(|it| it.map(|it| Data::Cname(their_labels(it.data().cname())))),
         Rtype::HTTPS => record
             .to_record::<Https<&[u8], ParsedName<&[u8]>>>()
-            .map(|it| it.map(|it| their_https(it.data()))),
+            .map(|it| it.map(|it| their_binding(it.data()))),
+        Rtype::SVCB => record
+            .to_record::<Svcb<&[u8], ParsedName<&[u8]>>>()
+            .map(|it| it.map(|it| their_binding(it.data()))),
         _ => return Data::Other,
     };
     data.ok().flatten().unwrap_or(Data::Malformed)
 }
 
-fn their_https(data: &Https<&[u8], ParsedName<&[u8]>>) -> Data {
+fn their_binding<V>(data: &SvcbRdata<V, &[u8], ParsedName<&[u8]>>) -> Data {
     let ech = data
         .params()
         .iter_raw()

@@ -68,7 +68,9 @@ fn is_record_sane(record: &Record<'_>) -> bool {
     };
     let is_data_sane = match record.data {
         RecordData::A(_) | RecordData::Aaaa(_) | RecordData::Other => true,
-        RecordData::Cname(target) | RecordData::Https { target, .. } => is_readable(target),
+        RecordData::Cname(target)
+        | RecordData::Https { target, .. }
+        | RecordData::Svcb { target, .. } => is_readable(target),
         RecordData::Malformed(_) => false,
     };
     is_envelope_sane && is_data_sane && is_readable(record.owner)

@@ -1,6 +1,8 @@
 //! Questions and records of a message, and the data of those that the sensor uses.
 
-use super::{CLASS_IN, HEADER_LEN, TYPE_A, TYPE_AAAA, TYPE_CNAME, TYPE_HTTPS, WireName, name};
+use super::{
+    CLASS_IN, HEADER_LEN, TYPE_A, TYPE_AAAA, TYPE_CNAME, TYPE_HTTPS, TYPE_SVCB, WireName, name,
+};
 use crate::names::Malformed;
 use crate::reader::Reader;
 
@@ -45,7 +47,17 @@ pub enum RecordData<'m> {
         priority: u16,
         /// TargetName: the root means the owner itself.
         target: WireName<'m>,
-        /// The `ech` parameter: an ECHConfigList (RFC 9848), not looked into.
+        /// The `ech` parameter: an ECHConfigList (RFC 9848), not looked into; see
+        /// [`ech_configs`](crate::names::tls::ech_configs).
+        ech: Option<&'m [u8]>,
+    },
+    /// How to reach another service (RFC 9460); the fields are those of HTTPS.
+    Svcb {
+        /// SvcPriority.
+        priority: u16,
+        /// TargetName.
+        target: WireName<'m>,
+        /// The `ech` parameter.
         ech: Option<&'m [u8]>,
     },
     /// A type or class that is not looked into.
@@ -125,7 +137,20 @@ impl<'m> Cursor<'m> {
             TYPE_A => self.rest.rest().try_into().ok().map(RecordData::A),
             TYPE_AAAA => self.rest.rest().try_into().ok().map(RecordData::Aaaa),
             TYPE_CNAME => self.cname(),
-            TYPE_HTTPS => self.https(),
+            TYPE_HTTPS => self
+                .binding()
+                .map(|(priority, target, ech)| RecordData::Https {
+                    priority,
+                    target,
+                    ech,
+                }),
+            TYPE_SVCB => self
+                .binding()
+                .map(|(priority, target, ech)| RecordData::Svcb {
+                    priority,
+                    target,
+                    ech,
+                }),
             _ => Some(RecordData::Other),
         };
         data.unwrap_or(RecordData::Malformed(Malformed::at("RDATA")))
@@ -137,7 +162,7 @@ impl<'m> Cursor<'m> {
     }
 
     /// RFC 9460 section 2.2: keys rise strictly, and the last value ends where RDATA does.
-    fn https(mut self) -> Option<RecordData<'m>> {
+    fn binding(mut self) -> Option<(u16, WireName<'m>, Option<&'m [u8]>)> {
         let priority = self.rest.u16()?;
         let target = self.name()?;
         let mut ech = None;
@@ -153,11 +178,7 @@ impl<'m> Cursor<'m> {
                 ech = Some(value.rest());
             }
         }
-        Some(RecordData::Https {
-            priority,
-            target,
-            ech,
-        })
+        Some((priority, target, ech))
     }
 
     fn name(&mut self) -> Option<WireName<'m>> {

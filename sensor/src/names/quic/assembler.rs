@@ -96,6 +96,17 @@ impl Assembler {
         }
     }
 
+    /// Puts that same beginning into `scratch`.
+    pub(super) fn join(&self, scratch: &mut Vec<u8>) {
+        scratch.clear();
+        for piece in &self.pieces {
+            if piece.offset != scratch.len() {
+                break;
+            }
+            scratch.extend_from_slice(self.octets(*piece));
+        }
+    }
+
     /// Whether nothing has been kept.
     pub(super) const fn is_empty(&self) -> bool {
         self.pieces.is_empty()

@@ -28,6 +28,11 @@ impl<'a> CryptoFrames<'a> {
             crypto_frame,
         }
     }
+
+    /// Octets behind the frame that was given last.
+    pub(super) const fn rest_len(&self) -> usize {
+        self.rest.len()
+    }
 }
 
 impl<'a> Iterator for CryptoFrames<'a> {

@@ -113,6 +113,8 @@ const CLIENT_IN: &[u8] = b"\x00\x20\x0ftls13 client in\x00";
 const KEY_LEN: usize = 16;
 /// Octets of a nonce of AES-GCM.
 const IV_LEN: usize = 12;
+/// Octets of the tag of AES-GCM, which stays behind the payload.
+pub(super) const TAG_LEN: usize = 16;
 /// Octets of ciphertext that the header mask is made of (RFC 9001 section 5.4.2).
 const SAMPLE_LEN: usize = 16;
 /// The sample begins where it would if the packet number were this long.

@@ -42,6 +42,12 @@ impl Hello {
         .extension(0x0a1a, &[0])
     }
 
+    /// Offers other cipher suites.
+    pub(crate) fn suites(mut self, suites: &[u16]) -> Self {
+        self.cipher_suites = suites.iter().flat_map(|it| it.to_be_bytes()).collect();
+        self
+    }
+
     /// Adds an extension.
     pub(crate) fn extension(mut self, kind: u16, data: &[u8]) -> Self {
         let block = self.extensions.get_or_insert_default();

@@ -14,7 +14,7 @@
 
 use tls_parser::parse_tls_handshake_client_hello;
 
-use super::{ClientHello, Ech, MAX_HELLO};
+use super::{ClientHello, Ech, MAX_HELLO, Outer};
 use crate::names::{Malformed, Name, Parse, Parsed};
 use crate::reader::Reader;
 
@@ -55,6 +55,7 @@ pub fn client_hello_message(message: &[u8]) -> Parsed<ClientHello> {
         None if rest.is_empty() => Ok(Parse::Done(ClientHello {
             server_name: None,
             ech: Ech::None,
+            outer: None,
         })),
         None => Err(Malformed::at("extensions")),
     }
@@ -79,13 +80,17 @@ pub(super) fn message_len(message: &[u8]) -> Parsed<usize> {
 fn extensions(mut block: Reader<'_>) -> Result<ClientHello, Malformed> {
     let mut server_name = None;
     let mut ech = Ech::None;
+    let mut outer = None;
     while !block.is_empty() {
         match extension(&mut block) {
             Some((SERVER_NAME, data)) if server_name.is_none() => server_name = Some(data),
             // The inner type stands in a hello that a provider has decrypted and passes on in
             // clear: its name is the real one.
-            Some((ENCRYPTED_CLIENT_HELLO, data)) if data.rest().first() == Some(&ECH_OUTER) => {
-                ech = Ech::Unknown;
+            Some((ENCRYPTED_CLIENT_HELLO, mut data)) => {
+                if data.u8() == Some(ECH_OUTER) {
+                    ech = Ech::Unknown;
+                    outer = Outer::read(data);
+                }
             }
             Some(_) => {}
             None if server_name.is_some() => break,
@@ -95,10 +100,11 @@ fn extensions(mut block: Reader<'_>) -> Result<ClientHello, Malformed> {
     Ok(ClientHello {
         server_name: server_name.map_or(Ok(None), host_name)?,
         ech,
+        outer,
     })
 }
 
-fn extension<'a>(block: &mut Reader<'a>) -> Option<(u16, Reader<'a>)> {
+pub(super) fn extension<'a>(block: &mut Reader<'a>) -> Option<(u16, Reader<'a>)> {
     let [kind_high, kind_low, len_high, len_low] = block.array()?;
     let data = block.sub(usize::from(u16::from_be_bytes([len_high, len_low])))?;
     Some((u16::from_be_bytes([kind_high, kind_low]), data))
@@ -129,14 +135,16 @@ fn host_name(mut data: Reader<'_>) -> Result<Option<Name>, Malformed> {
 /// Handshake type of a ClientHello (RFC 8446 section 4).
 pub(super) const CLIENT_HELLO: u8 = 1;
 /// Octets of handshake type and length.
-const HEADER_LEN: usize = 4;
+pub(super) const HEADER_LEN: usize = 4;
 /// Octets of the shortest hello: all vectors empty, no extensions. Shorter than the RFC allows, so
 /// that a hello some server may accept is not refused here.
 const MIN_HELLO: usize = 42;
 /// First octet of `legacy_version`, in all versions.
 const MAJOR_VERSION: u8 = 3;
 /// Extension type of `server_name` (RFC 6066 section 1.1).
-const SERVER_NAME: u16 = 0;
+pub(super) const SERVER_NAME: u16 = 0;
+/// Extension type of ALPN (RFC 7301 section 6).
+pub(super) const ALPN: u16 = 16;
 /// Name type of a `host_name` (RFC 6066 section 3).
 const HOST_NAME: u8 = 0;
 /// Octets of the longest host name. No domain name is longer (RFC 1035 section 2.3.4), and nothing
@@ -225,6 +233,31 @@ mod tests {
         assert_eq!(ech(Hello::bare().ech(0).server_name(NAME)), Ech::Unknown);
         assert_eq!(ech(Hello::bare().ech(0)), Ech::Unknown);
         assert_eq!(ech(Hello::bare().ech(1).server_name(NAME)), Ech::None);
+    }
+
+    #[test]
+    fn what_is_in_clear_of_outer_ech_is_read() {
+        let outer = |hello: Hello| match client_hello_message(&hello.message()) {
+            Ok(Parse::Done(hello)) => (hello.ech, hello.outer),
+            other => panic!("{other:?}"),
+        };
+        let shown = Outer {
+            config_id: 0x2a,
+            suite: [1, 1],
+            enc_len: 32,
+        };
+        assert_eq!(outer(Hello::browser(NAME)), (Ech::None, None));
+        assert_eq!(
+            outer(Hello::browser(NAME).ech(0)),
+            (Ech::Unknown, Some(shown))
+        );
+        let whole = b"\0\0\x01\0\x01\x2a\0\x02ab\0\x02cd";
+        for len in 1..whole.len() {
+            let hello = Hello::bare().extension(0xfe0d, &whole[..len]);
+            assert_eq!(outer(hello), (Ech::Unknown, None), "{len} octets");
+        }
+        let hello = Hello::bare().extension(0xfe0d, whole);
+        assert!(outer(hello).1.is_some_and(|it| it.enc_len == 2));
     }
 
     #[test]

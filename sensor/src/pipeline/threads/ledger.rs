@@ -8,6 +8,7 @@ use crossbeam_channel::Receiver;
 use super::busy::busy;
 use super::shares::Shares;
 use super::{CaptureCounts, News, Perch, Progress};
+use crate::ech::Judge;
 use crate::pipeline::merge::Merge;
 use crate::pipeline::{Counts, InputCounts, Ledger, MAX_INPUTS, Sizes, WorkerCounts};
 
@@ -22,6 +23,7 @@ pub(super) enum Order {
 
 pub(super) struct LedgerDesk {
     merge: Merge,
+    judge: Judge,
     captures: Vec<CaptureCounts>,
     workers: Vec<Progress>,
     order: Order,
@@ -39,6 +41,7 @@ impl LedgerDesk {
         };
         Self {
             merge: Merge::new(workers),
+            judge: Judge::default(),
             captures: vec![CaptureCounts::default(); captures],
             workers: vec![progress; workers],
             order,
@@ -68,8 +71,10 @@ impl LedgerDesk {
                             self.take(ledger);
                         }
                         Order::OfArrival => {
-                            for told in told {
-                                ledger.take(&told.notice);
+                            for mut told in told {
+                                if self.judge.take(&mut told.notice) {
+                                    ledger.take(&told.notice);
+                                }
                             }
                         }
                     }
@@ -111,8 +116,10 @@ impl LedgerDesk {
 
     /// Takes the notices that are next in the order of frames.
     fn take(&mut self, ledger: &mut dyn Ledger) {
-        while let Some(told) = self.merge.pop() {
-            ledger.take(&told.notice);
+        while let Some(mut told) = self.merge.pop() {
+            if self.judge.take(&mut told.notice) {
+                ledger.take(&told.notice);
+            }
         }
     }
 
@@ -126,6 +133,8 @@ impl LedgerDesk {
     fn counts(&self) -> Counts {
         let mut counts = Counts {
             flow_limit: self.flow_limit,
+            visibility: self.judge.visibility().clone(),
+            ech: self.judge.counts(),
             ..Counts::default()
         };
         for capture in &self.captures {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::export::protection::{Protection, Standing};
-use crate::export::{Ready, sample};
+use crate::export::{Canary, Ready, sample};
 
 const LOCAL: View = View {
     access: Access::Local,
@@ -105,6 +105,20 @@ fn the_canary_and_the_protections_are_told_of() {
     ] {
         assert!(page.contains(expected), "{page}");
     }
+}
+
+#[test]
+fn outputs_and_the_store_are_told_of_with_what_went_wrong() {
+    let snapshot = sample::snapshot();
+    let page = page(&snapshot, LOCAL);
+    let says = |what: &str| assert!(page.contains(what), "{what}: {page}");
+    says(
+        "<dt>events to a file</dt><dd>1,200 handed over, the newest at 2017-10-02T08:00:00Z; 2 wait</dd>",
+    );
+    says(
+        "<dt>events to syslog</dt><dd>1,100 handed over; 11 wait; 90 were dropped, as the queue was full; 1 were refused; 4 attempts failed and were made again</dd>",
+    );
+    says("<dt>store</dt><dd>findings saved at ");
 }
 
 #[test]

@@ -172,6 +172,7 @@ fn what_began_before_the_address_changed_hands_is_the_former_devices() {
             named: Ok(Source::TlsSni),
             signature,
             told: [0; 2],
+            veil: Veil::None,
         }));
     let finding = story.finding();
     assert_eq!(who(&finding).0, Some(mac(2)));
@@ -292,6 +293,7 @@ fn reaches(story: &mut Story, client: &str, server: &str, port: u16) {
         named: Err(Unnamed::NotTls),
         signature: None,
         told: [0; 2],
+        veil: Veil::None,
     }));
 }
 
