@@ -153,6 +153,8 @@ impl Judge {
             }
             What::Observation(_)
             | What::Resolution(_)
+            | What::Discovery(_)
+            | What::Identity(_)
             | What::Asked(_)
             | What::Resolver(_)
             | What::Proxy(_)

@@ -248,6 +248,7 @@ struct FindingRow<'a> {
     /// What other devices had that had the address before.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     earlier: Vec<EarlierRow<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     asks: Option<AskerRow>,
 }
 

@@ -173,6 +173,7 @@ fn what_began_before_the_address_changed_hands_is_the_former_devices() {
             veil: Veil::None,
             signature,
             told: [0; 2],
+            veil: Veil::None,
         }));
     let finding = story.finding();
     assert_eq!(who(&finding).0, Some(mac(2)));
@@ -294,6 +295,7 @@ fn reaches(story: &mut Story, client: &str, server: &str, port: u16) {
         veil: Veil::None,
         signature: None,
         told: [0; 2],
+        veil: Veil::None,
     }));
 }
 
