@@ -155,7 +155,11 @@ impl Judge {
             | What::Resolution(_)
             | What::Asked(_)
             | What::Resolver(_)
-            | What::Proxy(_) => true,
+            | What::Proxy(_)
+            | What::HiddenQuestions(_)
+            | What::PublicQuestions(_)
+            | What::Identity(_)
+            | What::Discovery(_) => true,
         }
     }
 
@@ -617,6 +621,7 @@ mod tests {
             vlan: None,
             ech: Some(Ech::Unknown),
             traits: None,
+            ecs: None,
         };
         Box::new(Veiled {
             observation,

@@ -17,7 +17,7 @@ use phonehome_signatures::{Catalogue, Category, Directives, VendorId};
 
 use crate::detection::Reach;
 use crate::findings::waivers::Waivers;
-use crate::findings::{Finding, History, Verdict};
+use crate::findings::{Asking, Finding, History, Verdict};
 use crate::frame::{Card, LinkType};
 use crate::host::Address;
 use crate::names::Source;
@@ -36,6 +36,7 @@ pub mod protection;
 pub mod report;
 pub mod table;
 pub mod web_config;
+mod who;
 
 #[cfg(test)]
 mod sample;
@@ -64,6 +65,8 @@ pub struct Snapshot {
     pub decode: Decode,
     /// What could and could not be named.
     pub visibility: Visibility,
+    /// How hosts ask in DNS past the site's own resolvers.
+    pub asking: Arc<Asking>,
     /// What signatures claimed.
     pub sightings: Sightings,
     /// All findings, in any order.
@@ -88,6 +91,8 @@ pub struct Snapshot {
     pub ech_names: u64,
     /// What there was no room for when hellos were judged: names, and verdicts on open flows.
     pub ech_evicted: [u64; 2],
+    /// Addresses and devices of which an identity is known, and how many of each made room for others.
+    pub identities: [[u64; 2]; 2],
     /// What has happened to findings since the beginning.
     pub history: History,
     /// How findings are kept; `None` where they are not.
@@ -195,11 +200,14 @@ pub struct Room {
 pub const ROLES: [&str; 6] = ["client", "server", "resolver", "proxy", "manager", "router"];
 
 /// Collections that refuse newcomers when they are full.
-pub const REFUSED: [&str; 5] = [
+pub const REFUSED: [&str; 8] = [
     "hosts",
+    "dns-askers",
     "findings",
     "finding-names",
     "finding-signatures",
+    "finding-devices",
+    "servers",
     "dns-questions",
 ];
 

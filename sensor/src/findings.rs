@@ -33,9 +33,9 @@
 //! | `contact` | `mixed`, `client`, `server-api`, `download`; one kind of `app-likely` or `device-or-*`; anything unverified; a name that leads by CNAME to servers of products; an address that only another host was answered |
 //! | `embedded` | `oem`, and no well-founded `app` or `device` |
 //! | `likely` | one kind of well-founded `app` or `device`; inferred `app` or `device` of any number; `service-use`; `app-likely` of two kinds, or on three days, or asked twice; `device-or-*` of two kinds |
-//! | `installed` | well-founded `app` or `device`, and: a second kind, or asked twice, or steady |
+//! | `installed` | well-founded `app` or `device`, and: a second kind, or asked twice, or steady, or an answer as a device on the local network |
 //! | `installed-active` | `installed`, and payload went both ways with `app` or `device` names |
-//! | `manager` | apart: a management server, which no name on the wire tells; never given by [`Book`] |
+//! | `manager` | apart: a management server, which no name on the wire tells, but its ports in combination |
 //!
 //! - A *kind* is a group of categories that are independent of the others: update; telemetry,
 //!   reputation and crash dumps; licensing; connectivity and certificates; management; push and
@@ -43,6 +43,7 @@
 //!   control; VPN; name resolution; discovery. Accounts, pages, scripts, content and advertising are
 //!   no kind: persons make such traffic too.
 //! - *Asked twice*: the same name asked at the system's resolver and at a public one within 100 ms.
+//!   Public are those of the catalogue's list, but for those that the settings say are the site's own.
 //! - *Steady*: in at least four different hours of each of three days.
 //! - Inferred `app` rows are the rest of a zone that only products use. Such a name makes a finding
 //!   `likely`, and may be the second kind beside a well-founded one; alone it never is more.
@@ -65,11 +66,14 @@ use serde::{Deserialize, Serialize};
 use phonehome_signatures::{Category, SignatureId, VendorId};
 
 use crate::detection::Reach;
+use crate::discovery::Device;
 use crate::host::Address;
 use crate::names::{Endpoint, Name, Source, Transport};
 use crate::time::Timestamp;
 
+pub mod asking;
 mod book;
+mod devices;
 mod grounds;
 pub mod history;
 pub mod profile;
@@ -84,7 +88,9 @@ pub mod waivers;
 mod watch;
 mod weight;
 
+pub use asking::{Asker, Asking};
 pub use book::Book;
+pub use devices::{Earlier, Who};
 pub use history::History;
 use record::Over;
 pub use state::{Spans, State};
@@ -166,7 +172,7 @@ pub struct Finding {
     /// Sightings by [`crate::detection::Reach`].
     pub contacts: [u64; 5],
     /// Sightings by [`crate::names::Source`].
-    pub sources: [u64; 8],
+    pub sources: [u64; Source::ALL.len()],
     /// Payload octets that the host sent to the vendor, retransmissions included.
     pub sent: u64,
     /// Payload octets that the host received from the vendor, retransmissions included.
@@ -177,6 +183,15 @@ pub struct Finding {
     pub state: State,
     /// Since when it has been in that state.
     pub state_since: Timestamp,
+    /// Whom the sightings are of; `None` where nothing said it.
+    pub who: Option<Who>,
+    /// What the device said of itself on the local network; `None` where it did not.
+    pub device: Option<Device>,
+    /// What other devices had that had the address before, the oldest first.
+    pub earlier: Vec<Earlier>,
+    /// How the host asks in DNS past the site's own resolvers; `None` if it was not seen to, or asks
+    /// for others.
+    pub asks: Option<Asker>,
 }
 
 /// Something happened to a finding.
@@ -287,6 +302,9 @@ pub struct Limits {
     /// Answers that are remembered, per client and network-wide each. When full, the one that was
     /// given longest ago makes room.
     pub resolutions: usize,
+    /// Addresses of which an identity is known, and devices of which a name is, each. When full, what
+    /// was said of longest ago makes room. About 350 bytes an address, and 150 a device.
+    pub identities: usize,
 }
 
 impl Default for Limits {
@@ -295,9 +313,13 @@ impl Default for Limits {
             hosts: 250_000,
             findings: 50_000,
             resolutions: 262_144,
+            identities: MAX_IDENTITIES,
         }
     }
 }
+
+/// Addresses and devices of which an identity is kept, each, unless a [`Limits`] says otherwise.
+pub const MAX_IDENTITIES: usize = 65_536;
 
 /// How many home hosts there are.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -319,6 +341,8 @@ pub struct Counts {
     pub outside: u64,
     /// Times a host was not taken in.
     pub hosts_refused: u64,
+    /// Times a host that asks past the site's own resolvers was not remembered.
+    pub askers_refused: u64,
     /// Records that made room for others.
     pub findings_evicted: u64,
     /// Sightings and octets without a record for want of room.
@@ -331,6 +355,12 @@ pub struct Counts {
     pub names_over: u64,
     /// Sightings and octets not counted by signature, for the record had its fill of others.
     pub signatures_over: u64,
+    /// Records of a device that had an address before, which were forgotten for others.
+    pub devices_over: u64,
+    /// Addresses and devices of which what was said made room for others.
+    pub identities_evicted: [u64; 2],
+    /// Hosts with ports of a management server that made room for others, or were not taken in.
+    pub servers_evicted: u64,
     /// Sightings and octets of signatures that the catalogue does not have.
     pub signatures_unknown: u64,
 }
@@ -339,5 +369,6 @@ impl AddAssign<Over> for Counts {
     fn add_assign(&mut self, over: Over) {
         self.names_over += over.names;
         self.signatures_over += over.signatures;
+        self.devices_over += over.devices;
     }
 }

@@ -10,6 +10,8 @@
 //! | [`intake`], [`batch`] | runs of frames | batches of packets, one open for each worker |
 //! | [`flow`] | packets | flows and the ordered first octets of each direction |
 //! | [`names`] | first octets | names: DNS, TLS, QUIC, HTTP |
+//! | [`identity`] | discovery datagrams | which device has an address, and what it is called |
+//! | [`discovery`] | packets of vendors' local protocols | devices, with model and serial number |
 //! | [`worker`] | batches | notices ([`detection`]) and counts ([`visibility`]) |
 //! | [`ech`] | hellos, HTTPS answers | which hellos hide their real name |
 //! | [`pipeline`] | a source of frames | notices of all workers, in one order |
@@ -32,12 +34,14 @@ pub mod cli;
 pub mod config;
 pub mod decode;
 pub mod detection;
+pub mod discovery;
 pub mod ech;
 pub mod export;
 pub mod findings;
 pub mod flow;
 pub mod frame;
 pub mod host;
+pub mod identity;
 pub mod intake;
 pub mod inventory;
 pub mod log;

@@ -14,6 +14,7 @@ use crate::host::Address;
 use crate::time::Timestamp;
 
 pub mod dns;
+pub mod dnscrypt;
 pub mod http;
 pub mod quic;
 pub mod tls;
@@ -142,11 +143,13 @@ pub enum Source {
     TlsCert,
     /// No name on the wire: the client, or another, was answered this address for the name.
     DnsCorrelated,
+    /// No name at all: what the host is shows in packets of the local network.
+    Discovery,
 }
 
 impl Source {
     /// All sources, in the order in which they are listed everywhere.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::DnsQuery,
         Self::DnsAnswer,
         Self::TlsSni,
@@ -155,6 +158,7 @@ impl Source {
         Self::HttpConnect,
         Self::TlsCert,
         Self::DnsCorrelated,
+        Self::Discovery,
     ];
 
     /// The word for it in output and labels.
@@ -169,6 +173,7 @@ impl Source {
             Self::HttpConnect => "http-connect",
             Self::TlsCert => "tls-cert",
             Self::DnsCorrelated => "dns-correlated",
+            Self::Discovery => "discovery",
         }
     }
 
@@ -234,6 +239,9 @@ pub struct Observation {
     /// What the hello shows of the program that sent it; `None` where there is no hello, and where
     /// neither all names are asked for nor a signature claims this one.
     pub traits: Option<Arc<tls::Traits>>,
+    /// The network that a question in DNS is said to be asked for; never who asks. In a box, as
+    /// hardly any question has one.
+    pub ecs: Option<Box<dns::Subnet>>,
 }
 
 impl Observation {
@@ -290,6 +298,7 @@ mod tests {
             vlan: None,
             ech: None,
             traits: None,
+            ecs: None,
         };
         assert_eq!(answer.client().port, 4000);
         assert_eq!(answer.server().port, 53);

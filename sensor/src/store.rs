@@ -97,7 +97,7 @@ pub fn open(folder: &Path, capacity: usize) -> Result<(Store, Stored), StoreErro
             (connection, Some(aside))
         }
     };
-    let stored = read::all(&connection, capacity);
+    let stored = read::all(&connection, SCHEMA, capacity);
     let mut stored = stored.map_err(|it| StoreError::Open(path, it))?;
     stored.put_aside = put_aside;
     let store = Store {
@@ -120,7 +120,7 @@ pub fn look(folder: &Path) -> Result<Stored, StoreError> {
     connection.busy_timeout(thread::BUSY).map_err(failed)?;
     match whose(&connection).map_err(failed)? {
         Owner::Ours(version) if version <= SCHEMA => {
-            read::all(&connection, usize::MAX).map_err(failed)
+            read::all(&connection, version, usize::MAX).map_err(failed)
         }
         Owner::Ours(found) => Err(StoreError::Newer { path, found }),
         Owner::Nobody | Owner::Other => Err(StoreError::Foreign(path)),
@@ -195,7 +195,15 @@ fn prepared(path: &Path) -> rusqlite::Result<(Connection, Owner)> {
     connection.pragma_update(None, "journal_size_limit", MAX_JOURNAL)?;
     if owner == Owner::Nobody {
         connection.execute_batch(TABLES)?;
-        owner = Owner::Ours(SCHEMA);
+        owner = Owner::Ours(1);
+    }
+    if let Owner::Ours(version) = owner
+        && let Ok(done @ 1..) = usize::try_from(version)
+    {
+        for (step, number) in STEPS.iter().zip(2..).skip(done - 1) {
+            connection.execute_batch(step)?;
+            owner = Owner::Ours(number);
+        }
     }
     // Makes the files beside it, which can be opened now.
     connection.execute_batch("BEGIN IMMEDIATE; COMMIT")?;
@@ -266,12 +274,23 @@ const LOCK: &str = "phonehome.lock";
 const APPLICATION: i64 = 0x5048_4f4d;
 
 /// Number of the schema.
-const SCHEMA: i64 = 1;
+const SCHEMA: i64 = 2;
 
 /// Octets to which the journal beside the file is cut when it has been worked in.
 const MAX_JOURNAL: i64 = 16 << 20;
 
-/// Times are RFC 3339 in UTC. `page` is for the sensor alone.
+/// What takes a file from a schema to the next one, the first from 1 to 2. `identity` is for the sensor
+/// alone.
+const STEPS: [&str; 1] = ["
+BEGIN IMMEDIATE;
+ALTER TABLE findings ADD COLUMN mac TEXT;
+ALTER TABLE findings ADD COLUMN host_name TEXT;
+ALTER TABLE hosts ADD COLUMN identity TEXT;
+PRAGMA user_version = 2;
+COMMIT;
+"];
+
+/// The first schema. Times are RFC 3339 in UTC. `page` is for the sensor alone.
 const TABLES: &str = "
 BEGIN IMMEDIATE;
 CREATE TABLE findings (

@@ -15,6 +15,7 @@
 use crate::decode::{Packet, TcpFlags, TransportHeader};
 use crate::flow::table::{Class, TICK};
 use crate::flow::{Side, Skipped};
+use crate::identity;
 use crate::names::dns::DNS_PORT;
 use crate::names::{http, quic, tls};
 use crate::prefetch::prefetch;
@@ -176,7 +177,14 @@ impl Slot {
                 ends || (has_payload && (is_dns || self.is_within_budget(packet, side)))
             }
             TransportHeader::Udp { src_port, dst_port } => {
-                src_port == DNS_PORT || dst_port == DNS_PORT || self.is_within_budget(packet, side)
+                src_port == DNS_PORT
+                    || dst_port == DNS_PORT
+                    || self.is_within_budget(packet, side)
+                    // All clients of DHCP share one flow. Of a settled flow nothing is asked.
+                    || !self.settled
+                        && [src_port, dst_port]
+                            .iter()
+                            .any(|it| identity::Source::of_port(*it).is_some())
             }
             TransportHeader::Other(_) => false,
         }

@@ -53,6 +53,35 @@ impl Unnamed {
     }
 }
 
+/// A way of asking in DNS that hides the question.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum EncryptedDns {
+    /// DNS over HTTPS (RFC 8484), known by the name or address of a public resolver alone.
+    Doh,
+    /// DNS over TLS (RFC 7858).
+    Dot,
+    /// DNS over QUIC (RFC 9250).
+    Doq,
+    /// DNSCrypt, version 2.
+    Dnscrypt,
+}
+
+impl EncryptedDns {
+    /// All ways, in the order in which they are listed everywhere.
+    pub const ALL: [Self; 4] = [Self::Doh, Self::Dot, Self::Doq, Self::Dnscrypt];
+
+    /// The word for it in output and labels.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Doh => "doh",
+            Self::Dot => "dot",
+            Self::Doq => "doq",
+            Self::Dnscrypt => "dnscrypt",
+        }
+    }
+}
+
 /// A protocol whose messages are read for a name.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Protocol {
@@ -117,15 +146,17 @@ pub struct Visibility {
     /// Connections opened by any host, by [`Transport`].
     pub connections: [u64; 2],
     /// Those that something named, by [`Transport`] and [`Source`].
-    pub named: [[u64; 8]; 2],
+    pub named: [[u64; Source::ALL.len()]; 2],
     /// Those that nothing named, by [`Transport`] and [`Unnamed`].
     pub unnamed: [[u64; 7]; 2],
     /// Messages read for a name, by [`Protocol`] and [`MessageResult`].
     pub messages: [[u64; 4]; 4],
     /// Observations made, by [`Source`].
-    pub observations: [u64; 8],
+    pub observations: [u64; Source::ALL.len()],
     /// Client hellos by [`Transport`] and [`crate::names::tls::Ech`].
     pub hellos: [[u64; 4]; 2],
+    /// Flows to resolvers whose questions cannot be read, by [`EncryptedDns`]; named ones among them.
+    pub encrypted_dns: [u64; 4],
     /// QUIC Initials of clients: version 1, version 2, a draft, another version.
     pub quic_initials: [u64; 4],
     /// Flows ended by [`Transport`], seen in one direction and in both.
@@ -142,6 +173,9 @@ pub struct Visibility {
     pub flows_evicted: [u64; 2],
     /// Flows whose messages in the making were given up for want of room, by [`Transport`].
     pub unfinished_evicted: [u64; 2],
+    /// Messages read for an identity, by source and outcome in the order of
+    /// [`crate::identity`].
+    pub identity: [[u64; 3]; 5],
     /// Claimed questions that were told of at once, as too many waited for their answers.
     pub questions_refused: u64,
 }
@@ -198,6 +232,7 @@ impl AddAssign<&Self> for Visibility {
         );
         add(&mut self.observations, &other.observations);
         add(self.hellos.as_flattened_mut(), other.hellos.as_flattened());
+        add(&mut self.encrypted_dns, &other.encrypted_dns);
         add(&mut self.quic_initials, &other.quic_initials);
         add(
             self.flows_ended.as_flattened_mut(),
@@ -209,6 +244,10 @@ impl AddAssign<&Self> for Visibility {
         add(&mut self.flows_started, &other.flows_started);
         add(&mut self.flows_evicted, &other.flows_evicted);
         add(&mut self.unfinished_evicted, &other.unfinished_evicted);
+        add(
+            self.identity.as_flattened_mut(),
+            other.identity.as_flattened(),
+        );
         self.questions_refused += other.questions_refused;
     }
 }

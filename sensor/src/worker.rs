@@ -16,14 +16,17 @@ use phonehome_signatures::Catalogue;
 use crate::batch::{Batch, Item, Record};
 use crate::decode::{Packet, TransportHeader};
 use crate::detection::Notice;
+use crate::discovery;
 use crate::flow::table::{Class, FlowTable};
 use crate::flow::{Flow, Skipped};
+use crate::identity;
 use crate::names::Endpoint;
 use crate::names::dns::DNS_PORT;
 use crate::time::Timestamp;
 
 use crate::visibility::Visibility;
 use desk::{Desk, Due, Roles};
+use past::Past;
 use pending::Pending;
 use repeats::Repeats;
 use unfinished::Unfinished;
@@ -31,6 +34,9 @@ use unfinished::Unfinished;
 mod datagram;
 mod desk;
 mod dns;
+mod hidden;
+mod identities;
+mod past;
 mod pending;
 mod repeats;
 mod segment;
@@ -96,6 +102,7 @@ impl Worker {
             catalogue,
             report,
             pending: Pending::default(),
+            past: Past::default(),
             repeats: Repeats::default(),
             visibility: Visibility::default(),
             roles: Roles::default(),
@@ -184,6 +191,9 @@ impl Worker {
             dst,
         };
         self.clock = self.clock.max(Some(packet.at));
+        if let Some(payload) = discovery::payload_of(src.port, dst.port) {
+            self.desk.discovery(payload, packet, &context);
+        }
         let place = match packet.transport {
             TransportHeader::Udp { .. } if src.port == DNS_PORT || dst.port == DNS_PORT => {
                 self.desk.dns_datagram(packet.payload, &context);
@@ -193,6 +203,10 @@ impl Worker {
                 Some(self.datagram(record, packet, &context))
             }
             TransportHeader::Tcp(tcp) => self.segment(record, packet, tcp, &context),
+            TransportHeader::Udp { .. } if names_devices(src, dst) => {
+                self.desk.identity(packet.payload, &context);
+                None
+            }
             TransportHeader::Udp { .. } | TransportHeader::Other(_) => None,
         };
         if let Some(place) = place {
@@ -271,7 +285,8 @@ impl Worker {
     }
 
     /// Tells of what time has ended or brought on, in the order in which flows and exchanges began:
-    /// `ended` flows, octets of flows with a claimed name, and DNS exchanges.
+    /// `ended` flows, octets of flows with a claimed name, DNS exchanges, and questions to public
+    /// resolvers.
     fn close(
         &mut self,
         ended: &[u32],
@@ -285,13 +300,11 @@ impl Worker {
         let opened_by = |it: u32| self.flows.flow(it).opened_by;
         events.extend(ended.iter().map(|it| (opened_by(*it), Event::End, *it)));
         events.sort_unstable();
-        let mut silent = self.desk.pending.expire(span);
-        silent.sort_by_key(|it| it.0);
-        let mut silent = silent.into_iter().peekable();
+        let mut late = self.desk.late(span).into_iter().peekable();
         tell(&mut self.desk.told);
         for (since, event, place) in events {
-            while let Some((since, sighting)) = silent.next_if(|it| it.0 < since) {
-                self.desk.unanswered(sighting, since, (number, at));
+            while let Some((since, what)) = late.next_if(|it| it.0 < since) {
+                self.desk.tell_late(what, since, (number, at));
             }
             if self.flows.flow(place).opened_by != since {
                 continue;
@@ -314,8 +327,8 @@ impl Worker {
                 tell(&mut self.desk.told);
             }
         }
-        for (since, sighting) in silent {
-            self.desk.unanswered(sighting, since, (number, at));
+        for (since, what) in late {
+            self.desk.tell_late(what, since, (number, at));
         }
         tell(&mut self.desk.told);
     }
@@ -373,11 +386,18 @@ fn is_conversation(src: Endpoint, dst: Endpoint) -> bool {
             .any(|it| *it == src.port || *it == dst.port)
 }
 
+/// Whether a datagram is one of those in which devices are named.
+fn names_devices(src: Endpoint, dst: Endpoint) -> bool {
+    let of_port = identity::Source::of_port;
+    of_port(src.port).or_else(|| of_port(dst.port)).is_some()
+}
+
 /// Items whose memory is asked for together.
 const GROUP: usize = 32;
 
 /// Notices that are handed over together while many flows end at once.
 const PIECE: usize = 1024;
 
-/// Names are not taken from these: DHCP, NetBIOS name service and datagrams, SSDP, mDNS, LLMNR.
-const LOCAL_SERVICES: [u16; 7] = [67, 68, 137, 138, 1900, 5353, 5355];
+/// Names are not taken from these: DHCP, NetBIOS name service and datagrams, DHCPv6, SSDP, mDNS,
+/// LLMNR.
+const LOCAL_SERVICES: [u16; 9] = [67, 68, 137, 138, 546, 547, 1900, 5353, 5355];

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module, and the modules it may use. The shell comes last; no module above it uses it.
-const ARROWS: [(&str, &[&str]); 30] = [
+const ARROWS: [(&str, &[&str]); 32] = [
     ("time", &[]),
     ("host", &[]),
     ("reader", &[]),
@@ -16,14 +16,29 @@ const ARROWS: [(&str, &[&str]); 30] = [
     ("recent", &[]),
     ("frame", &["time"]),
     ("names", &["host", "reader", "time"]),
+    ("identity", &["host", "names", "reader", "time"]),
+    ("discovery", &["host", "identity", "names", "reader"]),
     ("decode", &["frame", "host", "names", "reader", "time"]),
     ("visibility", &["names"]),
-    ("detection", &["host", "names", "time", "visibility"]),
+    (
+        "detection",
+        &[
+            "discovery",
+            "host",
+            "identity",
+            "names",
+            "time",
+            "visibility",
+        ],
+    ),
     (
         "flow",
         &["detection", "names", "prefetch", "time", "visibility"],
     ),
-    ("triage", &["decode", "flow", "names", "prefetch", "time"]),
+    (
+        "triage",
+        &["decode", "flow", "identity", "names", "prefetch", "time"],
+    ),
     ("batch", &["decode", "flow", "host", "time", "triage"]),
     (
         "worker",
@@ -31,8 +46,10 @@ const ARROWS: [(&str, &[&str]); 30] = [
             "batch",
             "decode",
             "detection",
+            "discovery",
             "flow",
             "host",
+            "identity",
             "names",
             "time",
             "triage",
@@ -49,7 +66,16 @@ const ARROWS: [(&str, &[&str]); 30] = [
     ),
     (
         "findings",
-        &["detection", "host", "names", "resolved", "time"],
+        &[
+            "detection",
+            "discovery",
+            "host",
+            "identity",
+            "names",
+            "resolved",
+            "time",
+            "visibility",
+        ],
     ),
     (
         "ech",
@@ -82,9 +108,11 @@ const ARROWS: [(&str, &[&str]); 30] = [
         "export",
         &[
             "detection",
+            "discovery",
             "findings",
             "frame",
             "host",
+            "identity",
             "names",
             "time",
             "visibility",
@@ -104,6 +132,7 @@ const ARROWS: [(&str, &[&str]); 30] = [
             "flow",
             "frame",
             "host",
+            "identity",
             "intake",
             "inventory",
             "log",

@@ -42,6 +42,33 @@ fn each_host_has_the_verdict_of_its_story_and_no_other_host_has_one() {
 }
 
 #[test]
+fn hosts_are_called_what_they_say_and_the_camera_says_what_it_is() {
+    let document: serde_json::Value = serde_json::from_slice(&demo_with(&["--json"])).unwrap();
+    let findings = document["findings"].as_array().unwrap();
+    for (last, called) in [
+        (11_u8, "fin-ws-11"),
+        (12, "fin-ws-12"),
+        (14, "eng-ws-14"),
+        (16, "pixel-8"),
+        (21, "hikvision-00000021"),
+    ] {
+        let host = format!("10.20.0.{last}");
+        let found = findings.iter().find(|it| it["host"] == host.as_str());
+        let identity = &found.unwrap()["identity"];
+        assert_eq!(identity["name"], called);
+        assert_eq!(identity["source"], "dhcp", "{called}");
+        assert_eq!(identity["mac"], format!("02:50:48:00:00:{last:02x}"));
+    }
+    let camera = findings.iter().find(|it| it["host"] == "10.20.0.21");
+    let device = &camera.unwrap()["device"];
+    assert_eq!(device["mac"], "02:50:48:00:00:15");
+    assert!(
+        device["model"].as_str().unwrap().starts_with("DS-"),
+        "{device}"
+    );
+}
+
+#[test]
 fn the_resolver_and_the_proxy_are_blamed_for_nothing() {
     let document = serde_json::from_slice(&demo_with(&["--json"])).unwrap();
     for host in ["10.20.0.53", "fd20::53", "10.20.0.40", "10.20.0.1"] {

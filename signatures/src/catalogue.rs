@@ -17,7 +17,7 @@ use crate::document::{self, FileError, LoadError};
 use crate::matcher::{Matcher, Rule};
 use crate::pack::{self, Entry, Pack};
 use crate::resolvers::Resolvers;
-use crate::signature::{Example, Signature, SignatureId, Vendor, VendorId};
+use crate::signature::{Example, Payload, Signature, SignatureId, Vendor, VendorId};
 
 pub use crate::service::Service;
 pub use succession::{MAX_GONE, MAX_VENDORS, TooManyGone};
@@ -57,6 +57,8 @@ pub struct Catalogue {
     listed: Vec<SignatureId>,
     matcher: Matcher,
     resolvers: Resolvers,
+    /// Which signature claims a payload.
+    payloads: BTreeMap<Payload, SignatureId>,
 }
 
 /// What a catalogue is loaded on top of.
@@ -177,11 +179,24 @@ impl Catalogue {
         });
         let claims = pack::claims(named, true);
         errors.extend(pack::conflicts(&claims));
+        let named = entries.iter().map(|(file, entry)| {
+            (
+                files.get(*file).map(String::as_str).unwrap_or_default(),
+                entry,
+            )
+        });
+        errors.extend(pack::doubled_payloads(named));
         if !errors.is_empty() {
             return Err(errors);
         }
         let rules: Vec<Rule<'_>> = claims.iter().map(|claim| claim.rule).collect();
         catalogue.matcher = Matcher::build(&rules);
+        catalogue.payloads = entries
+            .iter()
+            .zip(0..)
+            .filter(|((_, entry), _)| entry.signature.enabled)
+            .filter_map(|((_, entry), at)| Some((entry.signature.payload?, SignatureId(at))))
+            .collect();
         catalogue.signatures = entries
             .into_iter()
             .map(|(_, entry)| entry.signature)
@@ -200,6 +215,12 @@ impl Catalogue {
     #[inline]
     pub fn claim(&self, name: &str, service: Service) -> Option<SignatureId> {
         self.matcher.claim(name, service)
+    }
+
+    /// The signature that claims what was recognised in packets of a local network, if any.
+    #[must_use]
+    pub fn claim_payload(&self, payload: Payload) -> Option<SignatureId> {
+        self.payloads.get(&payload).copied()
     }
 
     /// The signature with that number, which may have gone. Numbers of a catalogue that is none of

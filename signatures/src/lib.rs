@@ -30,6 +30,7 @@ pub use pattern::Pattern;
 pub use resolvers::{Resolver, Resolvers};
 pub use service::{PortRange, Service, Transport};
 pub use signature::{
-    Category, Confidence, Evidence, Example, Signature, SignatureId, Source, Vendor, VendorId,
+    Category, Confidence, Evidence, Example, Payload, Signature, SignatureId, Source, Vendor,
+    VendorId,
 };
 pub use waiver::Waiver;

@@ -14,7 +14,7 @@ use crate::signature::{Example, Signature, Source};
 mod check;
 mod entry;
 
-pub(crate) use check::{claims, conflicts};
+pub(crate) use check::{claims, conflicts, doubled_payloads};
 
 use entry::{Entries, Names};
 /// Most patterns of a pack, with braces expanded.
@@ -120,7 +120,8 @@ fn read_document(file: &str, document: &Table<'_>, report: &mut Report<'_>) -> P
     }
     let entries = entries.into_list();
     let claims = claims(entries.iter().map(|entry| (file, entry)), true);
-    for error in conflicts(&claims) {
+    let payloads = doubled_payloads(entries.iter().map(|entry| (file, entry)));
+    for error in conflicts(&claims).into_iter().chain(payloads) {
         report.wrong_on(error.line, error.message);
     }
     // Examples of a pack with faults would only repeat them.

@@ -167,6 +167,22 @@ words! {
     }
 }
 
+words! {
+    /// Something that the sensor recognises by what is in packets of a local network, not by a name.
+    Payload {
+        /// A device answers a search of Hikvision's SADP.
+        Sadp = "sadp",
+        /// A device answers a search of Dahua's DHIP.
+        Dhip = "dhip",
+        /// A device answers in TP-Link's Kasa protocol.
+        Kasa = "kasa",
+        /// A device announces itself in Tuya's local protocol.
+        Tuya = "tuya",
+        /// A server has the ports of Kaspersky Security Center, in combination and for several clients.
+        Ksc = "ksc",
+    }
+}
+
 /// A signature of a loaded catalogue.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Signature {
@@ -185,10 +201,12 @@ pub struct Signature {
     /// Whether it claims names. A fact without a citable source is listed, and claims nothing.
     pub enabled: bool,
     /// Its patterns as the pack writes them, for people: exact, globs, then suffixes with a
-    /// leading dot; separated by a comma and a space.
+    /// leading dot; separated by a comma and a space. Of a payload, `payload` and its word.
     pub pattern: String,
     /// Its patterns with all braces expanded.
     pub patterns: Vec<Pattern>,
+    /// What it claims instead of names; it has no pattern then.
+    pub payload: Option<Payload>,
     /// Ports it is limited to; empty for any.
     pub ports: Vec<PortRange>,
     /// Ports the names are known to be used on. They limit nothing; empty if not known.

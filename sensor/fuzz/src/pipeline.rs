@@ -179,6 +179,7 @@ fn judge(notices: &[Notice]) {
         hosts: 8,
         findings: 4,
         resolutions: 4,
+        identities: 4,
     };
     let mut book = Book::new(catalogue(), HomeNetworks::new(blocks), limits);
     let mut changes = Vec::new();

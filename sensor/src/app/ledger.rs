@@ -13,7 +13,7 @@ use super::keeper::Keeper;
 use super::manager::Manager;
 use super::policy::{Covers, Policy};
 use super::snapshot::{Input, snapshot, stored};
-use super::telling::Telling;
+use super::telling::{Known, Telling};
 use crate::detection::{Notice, Sighting, What};
 use crate::export::events::repeats::Repeats;
 use crate::export::events::{Event, What as EventKind};
@@ -113,6 +113,11 @@ impl Ledger {
         self.book.set_spans(self.spans);
     }
 
+    /// Takes public resolvers to be the site's own; to be called before anything is taken.
+    pub fn set_own_resolvers(&mut self, resolvers: impl IntoIterator<Item = Address>) {
+        self.book.set_own_resolvers(resolvers);
+    }
+
     /// Goes on with what an earlier run kept; to be called before anything is taken.
     pub fn restore(&mut self, kept: Kept, history: History) -> Restored {
         self.history = history;
@@ -193,7 +198,10 @@ impl Ledger {
     ///
     /// The first error of writing them.
     pub fn finish(&mut self) -> io::Result<()> {
-        self.telling.finish(self.loaded.catalogue())
+        self.telling.finish(Known {
+            catalogue: self.loaded.catalogue(),
+            directory: self.book.directory(),
+        })
     }
 
     fn view(&self) -> View {
@@ -240,8 +248,11 @@ impl Ledger {
     fn tell_sighting(&mut self, now: Timestamp, sighting: &Sighting) {
         let client = sighting.observation.client().address;
         if self.telling.is_heard() && self.at_home.contains(client) {
-            let catalogue = self.loaded.catalogue();
-            self.telling.sighting(catalogue, now, sighting);
+            let known = Known {
+                catalogue: self.loaded.catalogue(),
+                directory: self.book.directory(),
+            };
+            self.telling.sighting(known, now, sighting);
         }
     }
 
@@ -298,6 +309,7 @@ impl Ledger {
         self.telling.event(&Event {
             catalogue: self.loaded.catalogue(),
             sensor: None,
+            who: finding.who.as_ref().map(|it| &it.identity),
             what: EventKind::Change {
                 at: change.at,
                 change: change.kind.as_str(),
@@ -373,8 +385,10 @@ impl Ledger {
 impl pipeline::Ledger for Ledger {
     fn take(&mut self, notice: &Notice) {
         self.renew();
-        if let What::Sighting(sighting) = &notice.what {
-            self.tell_sighting(notice.at, sighting);
+        match &notice.what {
+            What::Sighting(sighting) => self.tell_sighting(notice.at, sighting),
+            What::Discovery(found) => self.tell_sighting(notice.at, &found.0),
+            _ => {}
         }
         if let Some(sighting) = self.book.take(notice, &mut self.changes) {
             self.tell_sighting(notice.at, &sighting);
@@ -392,7 +406,11 @@ impl pipeline::Ledger for Ledger {
         // Of files only notices tell the time: how far workers have come differs from run to run.
         let clock = counts.workers.iter().filter_map(|it| it.clock).max();
         if let Some(now) = clock.filter(|_| self.input.mode == Mode::Live) {
-            self.telling.tick(self.loaded.catalogue(), now);
+            let known = Known {
+                catalogue: self.loaded.catalogue(),
+                directory: self.book.directory(),
+            };
+            self.telling.tick(known, now);
         }
         self.publish_findings();
         self.keep();
@@ -469,6 +487,7 @@ const CANARY_LIMITS: Limits = Limits {
     hosts: 8,
     findings: 8,
     resolutions: 8,
+    identities: 8,
 };
 
 /// Why the sensor is not ready when the canary fails.

@@ -82,6 +82,7 @@ pub(super) fn snapshot(
         } else {
             counts.visibility.clone()
         },
+        asking: Arc::new(book.asking()),
         sightings: Sightings {
             by_category: tally.by_category.clone(),
             by_source: tally.by_source.clone(),
@@ -104,6 +105,10 @@ pub(super) fn snapshot(
         resolved_evicted: book.resolved().evicted(),
         ech_names: counts.ech.names,
         ech_evicted: [counts.ech.names_evicted, counts.ech.verdicts_refused],
+        identities: [
+            book.directory().known().map(|it| it as u64),
+            book.directory().evicted(),
+        ],
         protections: Arc::default(),
         history: History::default(),
         store: None,
@@ -140,9 +145,12 @@ fn room(counts: &Counts, book: &Book) -> Room {
         findings_expired: left_out.findings_expired,
         refused: [
             left_out.hosts_refused,
+            left_out.askers_refused,
             left_out.findings_refused,
             left_out.names_over,
             left_out.signatures_over,
+            left_out.devices_over,
+            left_out.servers_evicted,
             counts.visibility.questions_refused,
         ],
     }

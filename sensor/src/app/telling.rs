@@ -13,7 +13,17 @@ use crate::detection::Sighting;
 use crate::export::events::repeats::{Due, Repeats};
 use crate::export::events::{Event, Shape, What};
 use crate::export::output::Outputs;
+use crate::identity::Directory;
 use crate::time::Timestamp;
+
+/// What is known that events are told with.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    /// What the ids of signatures belong to.
+    pub(super) catalogue: &'a Catalogue,
+    /// Who has which address.
+    pub(super) directory: &'a Directory,
+}
 
 /// Who is told of events.
 #[derive(Default)]
@@ -74,11 +84,11 @@ impl Telling {
     }
 
     /// Tells of a sighting that became known at `now`.
-    pub(super) fn sighting(&mut self, catalogue: &Catalogue, now: Timestamp, sighting: &Sighting) {
+    pub(super) fn sighting(&mut self, known: Known<'_>, now: Timestamp, sighting: &Sighting) {
         match self {
             Self::Nobody => {}
-            Self::File(file) => file.write(&event_of(catalogue, sighting, 1)),
-            Self::Outputs(told) => told.sighting(catalogue, now, sighting),
+            Self::File(file) => known.event_of(sighting, 1, |it| file.write(it)),
+            Self::Outputs(told) => told.sighting(known, now, sighting),
         }
     }
 
@@ -92,9 +102,9 @@ impl Telling {
     }
 
     /// Tells what was held back until `now`.
-    pub(super) fn tick(&mut self, catalogue: &Catalogue, now: Timestamp) {
+    pub(super) fn tick(&mut self, known: Known<'_>, now: Timestamp) {
         if let Self::Outputs(told) = self {
-            told.tick(catalogue, now);
+            told.tick(known, now);
         }
     }
 
@@ -103,12 +113,12 @@ impl Telling {
     /// # Errors
     ///
     /// The first error of writing to somebody who is waited for.
-    pub(super) fn finish(&mut self, catalogue: &Catalogue) -> io::Result<()> {
+    pub(super) fn finish(&mut self, known: Known<'_>) -> io::Result<()> {
         match std::mem::take(self) {
             Self::Nobody => Ok(()),
             Self::File(file) => file.finish(),
             Self::Outputs(mut told) => {
-                told.finish(catalogue);
+                told.finish(known);
                 Ok(())
             }
         }
@@ -136,45 +146,54 @@ impl ToFile {
 }
 
 impl ToOutputs {
-    fn sighting(&mut self, catalogue: &Catalogue, now: Timestamp, sighting: &Sighting) {
+    fn sighting(&mut self, known: Known<'_>, now: Timestamp, sighting: &Sighting) {
         if let Some(repeats) = &mut self.repeats {
             repeats.tick(now, &mut self.due);
             repeats.take(now, sighting, &mut self.due);
             self.evicted.store(repeats.evicted(), Ordering::Relaxed);
         }
-        self.tell_due(catalogue);
+        self.tell_due(known);
     }
 
-    fn tick(&mut self, catalogue: &Catalogue, now: Timestamp) {
+    fn tick(&mut self, known: Known<'_>, now: Timestamp) {
         if let Some(repeats) = &mut self.repeats {
             repeats.tick(now, &mut self.due);
         }
-        self.tell_due(catalogue);
+        self.tell_due(known);
     }
 
-    fn finish(&mut self, catalogue: &Catalogue) {
+    fn finish(&mut self, known: Known<'_>) {
         if let Some(repeats) = &mut self.repeats {
             repeats.finish(&mut self.due);
         }
-        self.tell_due(catalogue);
+        self.tell_due(known);
     }
 
-    fn tell_due(&mut self, catalogue: &Catalogue) {
+    fn tell_due(&mut self, known: Known<'_>) {
         for (sighting, stands_for) in self.due.drain(..) {
-            let event = event_of(catalogue, &sighting, stands_for);
-            self.outputs.tell(&event);
+            known.event_of(&sighting, stands_for, |it| self.outputs.tell(it));
         }
     }
 }
 
-fn event_of<'a>(catalogue: &'a Catalogue, sighting: &'a Sighting, stands_for: u64) -> Event<'a> {
-    Event {
-        catalogue,
-        sensor: None,
-        what: What::Sighting {
-            sighting,
-            started: sighting.observation.at,
-            stands_for,
-        },
+impl Known<'_> {
+    /// Gives the event of a sighting to `tell`.
+    fn event_of(self, sighting: &Sighting, stands_for: u64, tell: impl FnOnce(&Event<'_>)) {
+        let (host, at) = (
+            sighting.observation.client().address,
+            sighting.observation.at,
+        );
+        // It may have been held back while the address went to another device.
+        let who = self.directory.who(host, at).filter(|it| it.since <= at);
+        tell(&Event {
+            catalogue: self.catalogue,
+            sensor: None,
+            who: who.as_ref(),
+            what: What::Sighting {
+                sighting,
+                started: at,
+                stands_for,
+            },
+        });
     }
 }

@@ -18,10 +18,12 @@ use phonehome_signatures::{Catalogue, Evidence, Signature, VendorId};
 use ring::digest;
 use serde::Serialize;
 
+use super::who::IdentityRow;
 use super::{VERSION, vendor_word};
 use crate::detection::Sighting;
 use crate::findings::{Finding, Verdict};
 use crate::host::Address;
+use crate::identity::Identity;
 use crate::names::tls::Ech;
 use crate::names::{Endpoint, Observation, Source, Transport};
 use crate::time::Timestamp;
@@ -41,6 +43,8 @@ pub struct Event<'a> {
     pub catalogue: &'a Catalogue,
     /// Name of the sensor that tells it; absent where files are read.
     pub sensor: Option<&'a str>,
+    /// Who the host is; `None` where nothing said it.
+    pub who: Option<&'a Identity>,
     /// What there is to tell.
     pub what: What<'a>,
 }
@@ -217,6 +221,7 @@ impl<'a> Event<'a> {
             kind: self.kind(),
             vendor: self.vendor_id(),
             vendor_name: self.vendor_name(),
+            host: self.who.map(IdentityRow::of_identity),
             ..Phonehome::default()
         };
         match self.what {
@@ -239,6 +244,7 @@ impl<'a> Event<'a> {
                 object.alpn = alpn(&sighting.observation);
                 object.ja4 = ja4(&sighting.observation);
                 object.sightings = Some(stands_for);
+                object.ecs = sighting.observation.ecs.as_ref().map(ToString::to_string);
             }
             What::Change {
                 change, finding, ..
@@ -307,6 +313,8 @@ struct Phonehome<'a> {
     vendor: &'a str,
     vendor_name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<IdentityRow<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     product: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     signature: Option<&'a str>,
@@ -332,6 +340,9 @@ struct Phonehome<'a> {
     ja4: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sightings: Option<u64>,
+    /// The network that a question in DNS is said to be asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ecs: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     change: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -372,7 +383,7 @@ const fn app_proto(source: Source) -> Option<&'static str> {
         Source::TlsSni | Source::TlsCert => Some("tls"),
         Source::QuicSni => Some("quic"),
         Source::HttpHost | Source::HttpConnect => Some("http"),
-        Source::DnsCorrelated => None,
+        Source::DnsCorrelated | Source::Discovery => None,
     }
 }
 

@@ -14,9 +14,10 @@ use super::{
 };
 use crate::detection::Reach;
 use crate::findings::waivers::Waivers;
-use crate::findings::{Finding, History, State, Verdict};
+use crate::findings::{Asker, Asking, Earlier, Finding, History, State, Verdict, Who};
 use crate::frame::{Card, LinkType};
 use crate::host::Address;
+use crate::identity::{self, ClassText, Identity, Mac};
 use crate::names::{Endpoint, Name, Observation, Source, Transport};
 use crate::time::Timestamp;
 use crate::visibility::{MessageResult, Protocol, Unnamed, Visibility};
@@ -137,6 +138,7 @@ pub(super) fn snapshot() -> Snapshot {
         defrag_bytes: 1_480,
     };
     snapshot.visibility = visibility();
+    snapshot.asking = Arc::new(asking());
     snapshot.sightings = Sightings {
         by_category: [
             ((KASPERSKY, Category::Update), 200),
@@ -169,11 +171,12 @@ pub(super) fn snapshot() -> Snapshot {
         hosts: [38, 0, 2, 1, 0, 0],
         findings_evicted: 2,
         findings_expired: 1,
-        refused: [1, 0, 5, 0, 3],
+        refused: [1, 4, 0, 5, 0, 2, 0, 3],
     };
     snapshot.resolved_addresses = 77;
     snapshot.ech_names = 120;
     snapshot.ech_evicted = [4, 0];
+    snapshot.identities = [[60, 44], [3, 0]];
     snapshot.protections = Protection::ALL
         .map(|it| match it {
             Protection::LandlockNetwork => (it, Standing::Unavailable("old kernel".to_owned())),
@@ -194,6 +197,7 @@ pub(super) fn empty() -> Snapshot {
         canary: Some(canary()),
         decode: Decode::default(),
         visibility: Visibility::default(),
+        asking: Arc::default(),
         sightings: Sightings::default(),
         findings: Vec::new(),
         changes: BTreeMap::new(),
@@ -206,6 +210,7 @@ pub(super) fn empty() -> Snapshot {
         resolved_evicted: 0,
         ech_names: 0,
         ech_evicted: [0; 2],
+        identities: [[0; 2]; 2],
         protections: Arc::default(),
         history: History::default(),
         store: Some(store()),
@@ -284,8 +289,9 @@ fn visibility() -> Visibility {
             seen.message(protocol, result);
         }
     }
-    seen.observations = [1_050, 1_050, 900, 140, 60, 0, 0, 0];
+    seen.observations = [1_050, 1_050, 900, 140, 60, 0, 0, 0, 0];
     seen.hellos = [[700, 181, 19, 0], [138, 0, 0, 2]];
+    seen.encrypted_dns = [15, 6, 4, 0];
     seen.quic_initials = [140, 1, 0, 0];
     seen.judged_flows = 990;
     seen.judged_octets = 79_040_000;
@@ -293,6 +299,27 @@ fn visibility() -> Visibility {
     seen.flows_started = [1_100, 1_300];
     seen.flows_ended = [[40, 1_000], [100, 1_200]];
     seen
+}
+
+fn asking() -> Asking {
+    let asker = |host, hidden, public| Asker {
+        host: address(host),
+        hidden,
+        public,
+        resolver: (public > 0).then(|| address("8.8.8.8")),
+        last: at(7_000),
+    };
+    Asking {
+        hiding: 3,
+        hiding_by: [2, 1, 1, 0],
+        public: 2,
+        hosts: vec![
+            asker("10.1.2.3", [14, 0, 4, 0], 3),
+            asker("10.1.2.40", [1, 0, 0, 0], 0),
+            asker("10.1.2.41", [0, 6, 0, 0], 0),
+            asker("10.1.2.42", [0, 0, 0, 0], 9),
+        ],
+    }
 }
 
 fn findings() -> Vec<Finding> {
@@ -313,7 +340,7 @@ fn findings() -> Vec<Finding> {
         first_seen: at(12),
         last_seen: at(7_300),
         contacts: [100, 0, 0, 0, 114],
-        sources: [100, 0, 114, 0, 0, 0, 0, 0],
+        sources: [100, 0, 114, 0, 0, 0, 0, 0, 0],
         sent: 120_400,
         received: 45_100_000,
         names: vec![(
@@ -322,15 +349,43 @@ fn findings() -> Vec<Finding> {
         )],
         state: State::Active,
         state_since: at(12),
+        who: Some(Who {
+            identity: Identity {
+                device: Mac::new([2, 0, 0x5e, 0, 0x53, 1]),
+                name: Name::from_text(b"reception-3").map(|it| (it, identity::Source::Dhcp)),
+                class: ClassText::new(b"MSFT 5.0"),
+                since: at(5),
+                said: at(3_605),
+            },
+            former: vec![Name::from_text(b"desktop-1").unwrap()],
+        }),
+        device: None,
+        earlier: vec![Earlier {
+            who: Who::new(Identity {
+                device: Mac::new([2, 0, 0x5e, 0, 0x53, 2]),
+                name: Name::from_text(b"loan-laptop.local").map(|it| (it, identity::Source::Mdns)),
+                class: None,
+                since: at(-90_000),
+                said: at(-86_500),
+            }),
+            verdict: Verdict::Likely,
+            products: vec!["Endpoint Security".to_owned()],
+            first_seen: at(-89_000),
+            last_seen: at(-86_400),
+        }],
+        asks: asking().hosts.first().copied(),
     };
     let likely = Finding {
         host: address("2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff"),
         verdict: Verdict::Likely,
         grounds: vec!["asked for an update server, and no connection followed".to_owned()],
         products: Vec::new(),
+        who: None,
+        earlier: Vec::new(),
         contacts: [2, 1, 0, 0, 0],
         sent: 0,
         received: 0,
+        asks: None,
         ..kaspersky.clone()
     };
     let web = Finding {
@@ -339,11 +394,14 @@ fn findings() -> Vec<Finding> {
         verdict: Verdict::None,
         grounds: vec!["only web sites".to_owned()],
         products: Vec::new(),
+        who: None,
+        earlier: Vec::new(),
         categories: vec![Category::Web],
         first_seen: at(500),
         last_seen: at(600),
         state_since: at(500),
         contacts: [0, 0, 0, 5, 0],
+        asks: None,
         ..kaspersky.clone()
     };
     let embed = Finding {
@@ -373,6 +431,7 @@ pub(super) fn observation() -> Observation {
         vlan: None,
         ech: None,
         traits: None,
+        ecs: None,
     }
 }
 

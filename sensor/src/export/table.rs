@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::{Snapshot, human_count, human_octets, is_flagged, iso_seconds};
+use super::{Snapshot, human_count, human_octets, is_flagged, iso_seconds, who};
 use crate::findings::{Finding, State, Verdict};
 use crate::host::Address;
 
@@ -117,6 +117,9 @@ fn headline(text: &mut String, snapshot: &Snapshot, style: Style) {
     let _ = writeln!(text, "{}", style.paint(paint, &line));
     if flagged == 0 {
         let _ = writeln!(text, "This holds only for what could be seen; see below.");
+        if let Some(line) = unseen::hiding_sentence(snapshot) {
+            let _ = writeln!(text, "{line}");
+        }
     }
     let more = match (held, flagged.saturating_sub(held)) {
         (0, _) | (_, 0) => return,
@@ -180,6 +183,9 @@ fn table(text: &mut String, snapshot: &Snapshot, findings: &[&Finding], style: S
             human_octets(finding.sent),
             human_octets(finding.received),
         );
+        for line in who::line(finding).iter() {
+            paragraph(text, "    ", "      ", line);
+        }
         let categories: Vec<&str> = finding.categories.iter().map(|it| it.as_str()).collect();
         let mut what = finding.products.join(", ");
         if !what.is_empty() && !categories.is_empty() {
@@ -199,8 +205,14 @@ fn table(text: &mut String, snapshot: &Snapshot, findings: &[&Finding], style: S
             let (state, since) = (finding.state.as_str(), iso_seconds(finding.state_since));
             let _ = writeln!(text, "    {state} since {since}");
         }
+        if let Some(line) = finding.asks.as_ref().and_then(unseen::hiding_host) {
+            paragraph(text, "    ", "    ", &line);
+        }
         if let Some(line) = directives::waiver(snapshot, finding) {
             paragraph(text, "    ", "    ", &line);
+        }
+        for line in who::earlier_lines(finding) {
+            paragraph(text, "    ", "      ", &line);
         }
         for ground in finding.grounds.iter().take(GROUNDS) {
             paragraph(text, "    - ", "      ", ground);

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
-use phonehome_signatures::{Catalogue, Service, SignatureId, VendorId};
+use phonehome_signatures::{Catalogue, Payload, Service, SignatureId, VendorId};
 
-use super::record::{Effect, Mark, Octets, Over, Record};
+use super::asking::{Askers, Asking, MAX_ASKERS};
+use super::record::{Effect, Mark, Octets, Over, Record, Resolver};
 use super::roles::{Hosts, View};
 use super::state::{Seen, Spans, State};
 use super::tally::Tally;
@@ -17,8 +18,10 @@ use super::watch::{Watch, Watched};
 use super::weight::Class;
 use super::{Cause, Change, ChangeKind, Counts, Limits, Verdict};
 use crate::detection::{Connection, Notice, Progress, Reach, Resolution, Sighting, What};
+use crate::discovery::{Device, Servers};
 use crate::host::{Address, HomeNetworks};
-use crate::names::{Endpoint, Observation, Source};
+use crate::identity::Directory;
+use crate::names::{Endpoint, Name, Observation, Source, Transport};
 use crate::resolved::{Grade, Resolved};
 use crate::time::Timestamp;
 
@@ -41,6 +44,11 @@ pub struct Book {
     limits: Limits,
     resolved: Resolved,
     hosts: Hosts,
+    directory: Directory,
+    servers: Servers,
+    askers: Askers,
+    /// Public resolvers that the site itself uses.
+    own_resolvers: BTreeSet<Address>,
     records: HashMap<(Address, VendorId), Record, RandomState>,
     /// The keys of records that may make room for others, the oldest first; each record once.
     weak: VecDeque<(Address, VendorId)>,
@@ -80,6 +88,10 @@ impl Book {
             limits,
             resolved: Resolved::new(limits.resolutions),
             hosts: Hosts::new(limits.hosts),
+            directory: Directory::new(limits.identities),
+            servers: Servers::new(MAX_SERVERS),
+            askers: Askers::new(MAX_ASKERS),
+            own_resolvers: BTreeSet::new(),
             records: HashMap::default(),
             weak: VecDeque::new(),
             lasting: VecDeque::new(),
@@ -98,6 +110,11 @@ impl Book {
     pub fn set_spans(&mut self, spans: Spans) {
         self.spans = spans;
         self.watch = Watch::new(self.watch.watched(), spans.slot(), spans.blind_after);
+    }
+
+    /// Takes public resolvers to be the site's own, so that questions to them pass nothing by.
+    pub fn set_own_resolvers(&mut self, resolvers: impl IntoIterator<Item = Address>) {
+        self.own_resolvers = resolvers.into_iter().collect();
     }
 
     /// Judges by a successor of the catalogue from here on: a signature or vendor that both have has
@@ -143,9 +160,20 @@ impl Book {
                 };
                 self.sighting(notice, sighting, manner);
             }
+            What::Discovery(found) => {
+                let (sighting, device) = &**found;
+                self.observation(&sighting.observation);
+                self.sighting(notice, sighting, Manner::Named);
+                self.describe(sighting, device);
+            }
             What::Resolution(resolution) => self.resolution(resolution, notice.at),
             What::Connection(connection) => self.connection(notice, connection, &mut correlated),
             What::Progress(progress) => self.progress(notice, progress),
+            What::Identity(statement) => {
+                let home = &self.home;
+                let is_ours = |it: Address| home.contains(it) && it.is_unicast();
+                self.directory.take(statement, notice.at, is_ours);
+            }
             What::Asked(host) => {
                 if self.is_home(*host) {
                     self.hosts.asked(*host);
@@ -164,6 +192,20 @@ impl Book {
                 if self.home.contains(*host) {
                     self.hosts.proxy(*host);
                     self.touch(*host);
+                }
+            }
+            What::HiddenQuestions(it) => {
+                if self.is_home(it.client) {
+                    let is_there = it.is_answered || self.hosts.is_proven(it.client);
+                    self.askers.hides(it, notice.at, is_there);
+                    self.touch(it.client);
+                }
+            }
+            What::PublicQuestions(it) => {
+                if self.is_home(it.client) && self.resolver(it.resolver) == Resolver::Public {
+                    let is_there = self.hosts.is_proven(it.client);
+                    self.askers.asks(it, notice.at, is_there);
+                    self.touch(it.client);
                 }
             }
         }
@@ -189,6 +231,13 @@ impl Book {
         self.hosts.with_roles()
     }
 
+    /// How many home hosts ask past the site's own resolvers, and some of them; those that are known
+    /// to ask for others are left out.
+    #[must_use]
+    pub fn asking(&self) -> Asking {
+        self.askers.shown(|it| self.hosts.view(it) == View::All)
+    }
+
     /// The bounds.
     #[must_use]
     pub const fn limits(&self) -> Limits {
@@ -207,12 +256,21 @@ impl Book {
         &self.resolved
     }
 
+    /// Who has which address.
+    #[must_use]
+    pub const fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
     /// What was left out, and why.
     #[must_use]
     pub fn counts(&self) -> Counts {
         Counts {
             hosts_refused: self.hosts.refused(),
+            askers_refused: self.askers.refused(),
             resolutions_evicted: self.resolved.evicted(),
+            identities_evicted: self.directory.evicted(),
+            servers_evicted: self.servers.evicted(),
             ..self.counts
         }
     }
@@ -247,12 +305,25 @@ impl Book {
             manner,
             seen: self.present(host),
         };
+        let at = observation.at;
+        let who = self.directory.who(host, at).filter(|it| it.since <= at);
+        let begun = self.begun(notice.at);
+        let resolver = self.resolver(observation.server().address);
         let Some(record) = self.record((host, class.vendor), notice.at) else {
             return;
         };
         let mut over = Over::default();
-        let effect = record.sighting(sighting, mark, &mut over);
+        if let Some(who) = who {
+            record.meet(&who, begun, &mut over);
+        }
+        let is_of_earlier = record.is_of_earlier(at);
+        let effect = record
+            .of_time(at)
+            .sighting(sighting, mark, resolver, &mut over);
         self.counts += over;
+        if is_of_earlier {
+            return;
+        }
         let moment = Moment {
             notice,
             host,
@@ -318,6 +389,10 @@ impl Book {
         if !is_ours {
             return;
         }
+        if let Some(sighting) = self.served(connection) {
+            self.sighting(notice, &sighting, Manner::Named);
+            *correlated = Some(sighting);
+        }
         match (connection.signature, connection.named) {
             (Some(signature), named) => {
                 let [sent, received] = connection.told;
@@ -325,6 +400,7 @@ impl Book {
                     sent: connection.sent.saturating_sub(sent),
                     received: connection.received.saturating_sub(received),
                     both_ways: connection.reach == Reach::Transferred,
+                    began: connection.opened,
                 };
                 self.octets(notice, connection.client, signature, octets, || Cause {
                     client: connection.client,
@@ -348,6 +424,59 @@ impl Book {
         }
     }
 
+    /// Takes note of what a device says of itself.
+    fn describe(&mut self, sighting: &Sighting, device: &Device) {
+        let observation = &sighting.observation;
+        if let Some(class) = self.class(sighting.signature)
+            && let Some(record) = self
+                .records
+                .get_mut(&(observation.client().address, class.vendor))
+        {
+            let record = record.of_time(observation.at);
+            if record.device.as_deref() != Some(device) && *device != Device::default() {
+                record.device = Some(Box::new(device.clone()));
+            }
+        }
+    }
+
+    /// The sighting that a connection to a management server is: the server is the host.
+    fn served(&mut self, connection: &Connection) -> Option<Sighting> {
+        let (client, server) = (connection.client, connection.server);
+        if !self.is_home(client.address) || !self.is_home(server.address) {
+            return None;
+        }
+        let is_one = match connection.transport {
+            Transport::Udp => {
+                self.servers
+                    .called(client.address, server.address, server.port);
+                false
+            }
+            Transport::Tcp if connection.reach < Reach::Connected => false,
+            Transport::Tcp => self
+                .servers
+                .answered(client.address, server.address, server.port),
+        };
+        let signature = self.catalogue.claim_payload(Payload::Ksc)?;
+        let name = Name::from_normalised(Payload::Ksc.as_str())?;
+        is_one.then(|| Sighting {
+            observation: Observation {
+                at: connection.opened,
+                source: Source::Discovery,
+                transport: connection.transport,
+                src: server,
+                dst: client,
+                name,
+                vlan: None,
+                ech: None,
+                traits: None,
+                ecs: None,
+            },
+            signature,
+            via: None,
+            reach: connection.reach,
+        })
+    }
+
     /// Takes octets of a connection that goes on.
     fn progress(&mut self, notice: &Notice, progress: &Progress) {
         if self.is_home(progress.client.address) {
@@ -357,6 +486,7 @@ impl Book {
             sent: progress.sent,
             received: progress.received,
             both_ways: progress.reach == Reach::Transferred,
+            began: notice.at,
         };
         let signature = progress.signature;
         self.octets(notice, progress.client, signature, octets, || Cause {
@@ -398,6 +528,7 @@ impl Book {
                 vlan: None,
                 ech: None,
                 traits: None,
+                ecs: None,
             },
             signature: answered.signature,
             via: None,
@@ -429,9 +560,12 @@ impl Book {
                 sent: connection.sent,
                 received: connection.received,
                 both_ways: false,
+                began: connection.opened,
             };
             let mut over = Over::default();
-            record.octets(notice.at, signature, mark, octets, &mut over);
+            record
+                .of_time(octets.began)
+                .octets(notice.at, signature, mark, octets, &mut over);
             self.counts += over;
             self.tally.octets(class, octets);
         }
@@ -461,9 +595,14 @@ impl Book {
             return;
         };
         let mut over = Over::default();
+        let is_of_earlier = record.is_of_earlier(octets.began);
+        let record = record.of_time(octets.began);
         let effect = record.octets(notice.at, signature, mark, octets, &mut over);
         self.counts += over;
         self.tally.octets(class, octets);
+        if is_of_earlier {
+            return;
+        }
         let moment = Moment {
             notice,
             host,
@@ -523,6 +662,16 @@ impl Book {
         self.touched.extend(keys.map(|it| (it, host)));
     }
 
+    /// What kind of resolver an address is, if it is one at all.
+    fn resolver(&self, address: Address) -> Resolver {
+        let is_public = self.catalogue.resolvers().has_address(address.to_ip());
+        if is_public && !self.own_resolvers.contains(&address) {
+            Resolver::Public
+        } else {
+            Resolver::System
+        }
+    }
+
     fn is_home(&self, address: Address) -> bool {
         self.home.contains(address) && address.is_unicast()
     }
@@ -540,6 +689,9 @@ impl Book {
         class
     }
 }
+
+/// Hosts with ports of a management server that are remembered, 100 octets each.
+const MAX_SERVERS: usize = 4_096;
 
 /// The classes of all signatures by their number, those that have gone included.
 fn classes(catalogue: &Catalogue) -> Vec<Class> {

@@ -9,6 +9,7 @@ use super::roles::View;
 use super::verdict::{Signal, Signals};
 use super::weight::{Class, Weight};
 use crate::detection::Reach;
+use crate::discovery::Device;
 
 /// Most sentences that are given.
 const MAX_GROUNDS: usize = 6;
@@ -29,8 +30,10 @@ pub(super) fn grounds(
     let mut grounds = Vec::new();
     match verdict {
         Verdict::Manager | Verdict::InstalledActive | Verdict::Installed | Verdict::Likely => {
+            grounds.extend(local(signals, record.device.as_deref()));
             grounds.extend(kinds(signals));
             grounds.extend(behaviour(signals, track.rhythm.days()));
+            grounds.extend(at_public_resolver(record, view));
             grounds.extend(transfer(signals, verdict, &lines));
         }
         Verdict::Embedded => {
@@ -39,7 +42,10 @@ pub(super) fn grounds(
                     .to_owned(),
             );
         }
-        Verdict::Contact => grounds.extend(doubts(signals, &lines)),
+        Verdict::Contact => {
+            grounds.extend(doubts(signals, &lines));
+            grounds.extend(at_public_resolver(record, view));
+        }
         Verdict::EmbedOnly => grounds.push(
             "only what other companies' pages and apps load from the vendor was seen".to_owned(),
         ),
@@ -176,7 +182,8 @@ impl Line {
 fn lines(record: &Record, view: View, class: impl Fn(SignatureId) -> Option<Class>) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
     for tally in &record.tallies {
-        let Some(class) = class(tally.signature) else {
+        // What shows without a name has a sentence of its own.
+        let Some(class) = class(tally.signature).filter(|it| it.payload.is_none()) else {
             continue;
         };
         match lines.iter_mut().find(|it| it.is_of(class)) {
@@ -208,6 +215,37 @@ fn lines(record: &Record, view: View, class: impl Fn(SignatureId) -> Option<Clas
         (b.weight, b.contacts(), a.category).cmp(&(a.weight, a.contacts(), b.category))
     });
     lines
+}
+
+/// What shows on the local network without a name.
+fn local(signals: Signals, device: Option<&Device>) -> Vec<String> {
+    let mut sentences = Vec::new();
+    if signals.has(Signal::Serves) {
+        sentences.push(
+            "several hosts use it as a management server, by its ports in combination".to_owned(),
+        );
+    }
+    if signals.has(Signal::Discovered) {
+        let mut parts = Vec::new();
+        if let Some(device) = device {
+            for (word, text) in [
+                ("model", &device.model),
+                ("serial number", &device.serial),
+                ("firmware", &device.firmware),
+            ] {
+                parts.extend(text.as_ref().map(|it| format!("{word} {}", it.as_str())));
+            }
+            parts.extend(device.mac.map(|it| format!("MAC {it}")));
+        }
+        let said = match parts.as_slice() {
+            [] => String::new(),
+            parts => format!(": {}", parts.join(", ")),
+        };
+        sentences.push(format!(
+            "shows as a device of the vendor on the local network{said}"
+        ));
+    }
+    sentences
 }
 
 /// The independent kinds of traffic, if there are several.
@@ -258,6 +296,15 @@ fn behaviour(signals: Signals, days: usize) -> Vec<String> {
         sentences.push("used an online service, which is itself what counts".to_owned());
     }
     sentences
+}
+
+/// That the host asked at a public resolver, which is not the site's own, if it did.
+fn at_public_resolver(record: &Record, view: View) -> Option<String> {
+    let is_told = view == View::All && record.public > 0;
+    is_told.then(|| {
+        let count = times(u64::from(record.public));
+        format!("asked at a public resolver {count}")
+    })
 }
 
 /// Whether and with what data was exchanged, as far as products are concerned.

@@ -83,12 +83,16 @@ mod tests {
             first_seen: Timestamp::MIN,
             last_seen: Timestamp::MIN,
             contacts: [0; 5],
-            sources: [0; 8],
+            sources: [0; 9],
             sent: 0,
             received: 0,
             names: Vec::new(),
             state: State::Active,
             state_since: Timestamp::MIN,
+            who: None,
+            device: None,
+            earlier: Vec::new(),
+            asks: None,
         }
     }
 

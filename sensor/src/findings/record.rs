@@ -6,13 +6,14 @@ use phonehome_signatures::SignatureId;
 use serde::{Deserialize, Serialize};
 
 use super::Verdict;
+use super::devices::Who;
 use super::rhythm::Rhythm;
 use super::roles::View;
 use super::state::{Course, Seen};
 use super::verdict::{Manner, Signal, Signals, verdict};
 use super::weight::{Class, Weight};
 use crate::detection::{Reach, Sighting};
-use crate::host::Address;
+use crate::discovery::Device;
 use crate::names::{Name, Source};
 use crate::time::Timestamp;
 
@@ -29,7 +30,7 @@ pub(super) struct Record {
     pub(super) all_track: Track,
     pub(super) direct_track: Track,
     /// Sightings by [`Source`].
-    pub(super) sources: [u64; 8],
+    pub(super) sources: [u64; Source::ALL.len()],
     /// Payload octets that the host sent, retransmissions included.
     pub(super) sent: u64,
     /// Payload octets that the host received.
@@ -40,12 +41,21 @@ pub(super) struct Record {
     pub(super) names: Vec<Used>,
     /// Questions that may have a twin at another resolver; at most [`MAX_ASKS`].
     asks: Vec<Ask>,
+    /// Questions for names of products at public resolvers.
+    pub(super) public: u32,
     /// The highest verdict that was told to others.
     pub(super) told: Verdict,
     /// What it is by the time that has passed.
     pub(super) course: Course,
     /// Whether it was told that a waiver covers it.
     pub(super) cover: Cover,
+    /// Whom the sightings are of.
+    pub(super) who: Option<Box<Who>>,
+    /// What the device said of itself on the local network, the newest.
+    pub(super) device: Option<Box<Device>>,
+    /// Records of devices that had the address before, the one that had it last in the end; at most
+    /// [`MAX_ASIDE`](super::devices::MAX_ASIDE).
+    pub(super) aside: Vec<Record>,
 }
 
 /// Whether a waiver lets a finding stand.
@@ -156,8 +166,8 @@ struct Ask {
 
 /// What kind of resolver a question went to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Resolver {
-    /// One of [`PUBLIC_RESOLVERS`].
+pub(super) enum Resolver {
+    /// One that answers anyone, and is not the site's own.
     Public,
     /// Any other: the one that the system was told to use.
     System,
@@ -168,6 +178,7 @@ enum Resolver {
 pub(super) struct Over {
     pub(super) names: u64,
     pub(super) signatures: u64,
+    pub(super) devices: u64,
 }
 
 /// Payload octets of a connection that a signature claims, or of a part of it.
@@ -177,6 +188,8 @@ pub(super) struct Octets {
     pub(super) received: u64,
     /// Whether payload is known to have gone both ways.
     pub(super) both_ways: bool,
+    /// When the connection was opened, as far as it is known.
+    pub(super) began: Timestamp,
 }
 
 impl Record {
@@ -191,7 +204,13 @@ impl Record {
     ///
     /// What counts is the time at which the name was used: a question without an answer is told of
     /// seconds later.
-    pub(super) fn sighting(&mut self, sighting: &Sighting, mark: Mark, over: &mut Over) -> Effect {
+    pub(super) fn sighting(
+        &mut self,
+        sighting: &Sighting,
+        mark: Mark,
+        resolver: Resolver,
+        over: &mut Over,
+    ) -> Effect {
         let Mark { class, manner, .. } = mark;
         let before = (self.all_track.signals, self.direct_track.signals);
         let observation = &sighting.observation;
@@ -234,11 +253,13 @@ impl Record {
                 track.contact(at, class);
             }
         }
-        if observation.source == Source::DnsQuery
-            && class.weight.is_of_products()
-            && let Some(name) = name
-        {
-            self.ask(at, name, observation.server().address);
+        if observation.source == Source::DnsQuery && class.weight.is_of_products() {
+            if resolver == Resolver::Public {
+                self.public = self.public.saturating_add(1);
+            }
+            if let Some(name) = name {
+                self.ask(at, name, resolver);
+            }
         }
         let lane = if in_dns { Lane::Dns } else { Lane::Direct };
         Effect {
@@ -404,15 +425,10 @@ impl Record {
     }
 
     /// Looks for the same question at a resolver of the other kind, nearly at the same time.
-    fn ask(&mut self, at: Timestamp, name: usize, server: Address) {
+    fn ask(&mut self, at: Timestamp, name: usize, resolver: Resolver) {
         if self.all_track.signals.has(Signal::AskedTwice) {
             return;
         }
-        let resolver = if PUBLIC_RESOLVERS.contains(&server) {
-            Resolver::Public
-        } else {
-            Resolver::System
-        };
         let twin = self.asks.iter().any(|it| {
             it.name == name
                 && it.resolver != resolver
@@ -491,11 +507,3 @@ const MAX_ASKS: usize = 16;
 /// How close the two questions of a product are, which in captures come 6 to 7 ms after the first
 /// answer.
 const TWIN_WITHIN: Duration = Duration::from_millis(100);
-/// Public resolvers that products ask beside the system's, as vendors document them.
-const PUBLIC_RESOLVERS: [Address; 5] = [
-    Address::from_v4([8, 8, 8, 8]),
-    Address::from_v4([1, 1, 1, 1]),
-    Address::from_v4([223, 6, 6, 6]),
-    Address::from_v4([9, 9, 9, 9]),
-    Address::from_v4([185, 228, 168, 168]),
-];

@@ -5,7 +5,7 @@
 //! of sightings nor on their number. The ladder stands in the documentation of
 //! [`crate::findings`].
 
-use phonehome_signatures::Category;
+use phonehome_signatures::{Category, Payload};
 use serde::{Deserialize, Serialize};
 
 use super::Verdict;
@@ -40,6 +40,10 @@ pub(super) enum Signal {
     Repeated,
     /// Contacts in several hours of each of several days.
     Steady,
+    /// It answered as a device on the local network.
+    Discovered,
+    /// It has the ports of a management server, in combination.
+    Serves,
 }
 
 /// All that was ever seen of a host and a vendor, as far as the verdict needs it.
@@ -79,6 +83,13 @@ impl Signals {
         }
         if let Some(signal) = signal(class.weight) {
             self.set(signal);
+        }
+        match class.payload {
+            Some(Payload::Ksc) => self.set(Signal::Serves),
+            Some(Payload::Sadp | Payload::Dhip | Payload::Kasa | Payload::Tuya) => {
+                self.set(Signal::Discovered);
+            }
+            None => {}
         }
         let family = class.family.map_or(0, |it| 1 << (it as u16));
         match class.weight {
@@ -158,10 +169,13 @@ const fn signal(weight: Weight) -> Option<Signal> {
 pub(super) fn verdict(signals: Signals) -> Verdict {
     let has = |signal| signals.has(signal);
     let any = |wanted: &[Signal]| wanted.iter().any(|it| signals.has(*it));
+    if has(Signal::Serves) {
+        return Verdict::Manager;
+    }
     if has(Signal::Product) {
         let twofold = signals.kinds().nth(1).is_some();
         return match (
-            twofold || any(&[Signal::AskedTwice, Signal::Steady]),
+            twofold || any(&[Signal::AskedTwice, Signal::Steady, Signal::Discovered]),
             has(Signal::Exchanged),
         ) {
             (false, _) => Verdict::Likely,
@@ -235,6 +249,7 @@ mod tests {
             enabled: true,
             pattern: String::new(),
             patterns: Vec::new(),
+            payload: None,
             ports: Vec::new(),
             usual_ports: Vec::new(),
             sources: Vec::new(),
@@ -362,6 +377,31 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_on_the_local_network_is_a_device_that_is_there() {
+        let mut seen = Signals::default();
+        let answer = Class {
+            payload: Some(Payload::Sadp),
+            ..class(E::Device, C::Discovery, Reported)
+        };
+        seen.sighting(answer, Manner::Named);
+        assert_eq!(verdict(seen), Verdict::Installed);
+        // The same signature without an answer would be one kind of traffic.
+        let name = (E::Device, C::Discovery, Reported);
+        assert_eq!(judge(&[name]), Verdict::Likely);
+    }
+
+    #[test]
+    fn ports_in_combination_are_a_management_server_whatever_else_it_does() {
+        let server = Class {
+            payload: Some(Payload::Ksc),
+            ..class(E::App, C::Management, Inferred)
+        };
+        let mut seen = seen(&[(E::App, C::Update, Documented)]);
+        seen.sighting(server, Manner::Named);
+        assert_eq!(verdict(seen), Verdict::Manager);
+    }
+
+    #[test]
     fn app_likely_needs_a_second_kind_or_several_days() {
         let update = (E::AppLikely, C::Update, Reported);
         let push = (E::AppLikely, C::Push, Reported);
@@ -437,10 +477,12 @@ mod tests {
             Signal::Product,
             Signal::Exchanged,
             Signal::Steady,
+            Signal::Discovered,
+            Signal::Serves,
         ]
         .map(|it| it as u32)
         .into();
-        assert_eq!(bits, [0, 1, 2, 12, 15, 18]);
+        assert_eq!(bits, [0, 1, 2, 12, 15, 18, 19, 20]);
         let families: Vec<String> = Family::ALL.iter().map(|it| format!("{it:?}")).collect();
         assert_eq!(families.join(" "), FAMILIES);
         let first: Vec<&str> = Category::ALL.iter().map(|it| it.as_str()).collect();

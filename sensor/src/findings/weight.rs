@@ -1,6 +1,6 @@
 //! What one sighting of a signature says about the host.
 
-use phonehome_signatures::{Category, Confidence, Evidence, Signature, VendorId};
+use phonehome_signatures::{Category, Confidence, Evidence, Payload, Signature, VendorId};
 
 use super::Verdict;
 
@@ -11,6 +11,8 @@ pub(super) struct Class {
     pub(super) category: Category,
     pub(super) weight: Weight,
     pub(super) family: Option<Family>,
+    /// What it claims, if no name.
+    pub(super) payload: Option<Payload>,
 }
 
 impl Class {
@@ -20,6 +22,7 @@ impl Class {
             category: signature.category,
             weight: Weight::of(signature),
             family: Family::of(signature.category),
+            payload: signature.payload,
         }
     }
 }

@@ -12,7 +12,7 @@
 //! Damage costs as little as it can: what comes before a cut is still read, a record whose data has
 //! the wrong size or form is marked and passed over, a bad compression pointer spoils one name
 //! only, and octets after the message are ignored. The authority and additional sections are not
-//! given out, and EDNS is only walked over. The messages of mDNS and LLMNR have the same form, so
+//! given out, but for the client's subnet in EDNS. The messages of mDNS and LLMNR have the same form, so
 //! it is for the caller to tell them apart, by port.
 #![cfg_attr(
     not(test),
@@ -32,6 +32,7 @@ pub use name::WireName;
 pub use proof::proves_itself;
 pub use record::{Question, Record, RecordData};
 pub use stream::{TcpMessages, tcp_messages};
+pub use subnet::Subnet;
 pub use told::MAX_TOLD;
 
 mod name;
@@ -42,6 +43,7 @@ mod record;
 #[cfg(test)]
 mod samples;
 mod stream;
+mod subnet;
 mod told;
 
 /// Reads the header of a message; `octets` starts at its ID.
@@ -164,8 +166,31 @@ impl<'m> Message<'m> {
     /// A record of which only the data is unusable is not broken: it comes with
     /// [`RecordData::Malformed`], and others may follow.
     pub fn answers(&self) -> impl Iterator<Item = Result<Record<'m>, Malformed>> + use<'m> {
+        self.first_records(self.answer_count.into(), u16::MAX)
+    }
+
+    /// The records of all sections, in order, as [`Message::answers`] gives those of the first. Their
+    /// class is without its top bit, in which mDNS says that older records are void (RFC 6762 section
+    /// 10.2).
+    pub fn multicast_records(
+        &self,
+    ) -> impl Iterator<Item = Result<Record<'m>, Malformed>> + use<'m> {
+        let counts = [
+            self.answer_count,
+            self.authority_count,
+            self.additional_count,
+        ];
+        self.first_records(counts.map(u32::from).iter().sum(), u16::MAX >> 1)
+    }
+
+    /// As many records, in the order of the sections, with those bits of their class.
+    fn first_records(
+        &self,
+        mut left: u32,
+        class_bits: u16,
+    ) -> impl Iterator<Item = Result<Record<'m>, Malformed>> + use<'m> {
         let mut cursor = Cursor::behind_header(self.octets);
-        let mut left = self.answer_count;
+        cursor.class_bits = class_bits;
         let mut questions = self.question_count;
         std::iter::from_fn(move || {
             left = left.checked_sub(1)?;

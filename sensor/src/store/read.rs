@@ -10,13 +10,18 @@ use crate::findings::History;
 use crate::findings::history::{MAX_CHANGES, Past};
 use crate::findings::saved::{Kept, SavedFinding, SavedHost, SavedWatch};
 
-/// Reads everything: of findings, the newest `capacity`.
-pub(super) fn all(connection: &Connection, capacity: usize) -> rusqlite::Result<Stored> {
+/// Reads everything in a file of a schema: of findings, the newest `capacity`.
+pub(super) fn all(
+    connection: &Connection,
+    schema: i64,
+    capacity: usize,
+) -> rusqlite::Result<Stored> {
     let mut unreadable = 0;
     let most = i64::try_from(capacity).unwrap_or(i64::MAX);
     let mut findings = rows(connection, FINDINGS, most, &mut unreadable, finding)?;
     findings.reverse();
-    let hosts = rows(connection, HOSTS, i64::MAX, &mut unreadable, host)?;
+    let query = if schema < 2 { HOSTS_OF_1 } else { HOSTS };
+    let hosts = rows(connection, query, i64::MAX, &mut unreadable, host)?;
     let most = i64::try_from(MAX_CHANGES).unwrap_or(i64::MAX);
     let mut changes = rows(connection, CHANGES, most, &mut unreadable, change)?;
     changes.reverse();
@@ -90,6 +95,10 @@ fn host(row: &Row<'_>) -> Option<SavedHost> {
         was_asked: flag(4)?,
         seen_secs: row.get(5).ok()?,
         slots: row.get(6).ok()?,
+        who: match row.get::<_, Option<String>>(7).ok()? {
+            Some(text) => Some(serde_json::from_str(&text).ok()?),
+            None => None,
+        },
     })
 }
 
@@ -109,7 +118,9 @@ const FINDINGS: &str = "SELECT host, vendor, verdict, state, state_since, first_
                         products, sightings, sent, received, page FROM findings \
                         ORDER BY last_seen DESC, host, vendor LIMIT ?1";
 const HOSTS: &str =
-    "SELECT host, proven, resolver, proxy, asked, seen_secs, slots FROM hosts LIMIT ?1";
+    "SELECT host, proven, resolver, proxy, asked, seen_secs, slots, identity FROM hosts LIMIT ?1";
+const HOSTS_OF_1: &str =
+    "SELECT host, proven, resolver, proxy, asked, seen_secs, slots, NULL FROM hosts LIMIT ?1";
 const CHANGES: &str = "SELECT at, host, vendor, change, verdict_before, verdict FROM changes \
                        ORDER BY number DESC LIMIT ?1";
 const WATCH: &str = "SELECT watched_nanos, slot_secs FROM watch";

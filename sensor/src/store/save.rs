@@ -4,7 +4,7 @@ use rusqlite::{Connection, Transaction, params};
 
 use super::text::{count, time};
 use crate::findings::history::Past;
-use crate::findings::saved::{SavedFinding, SavedHost, SavedWatch};
+use crate::findings::saved::{SavedFinding, SavedHost, SavedWatch, SavedWho};
 use crate::host::Address;
 use crate::time::Timestamp;
 
@@ -54,8 +54,7 @@ pub(super) fn save(connection: &mut Connection, batch: &Batch) -> rusqlite::Resu
 fn findings(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<()> {
     let mut statement = transaction.prepare(FINDING)?;
     for it in &batch.findings {
-        let page = serde_json::to_string(&it.page)
-            .map_err(|it| rusqlite::Error::ToSqlConversionFailure(it.into()))?;
+        let page = json(&it.page)?;
         statement.execute(params![
             it.host.to_string(),
             it.vendor,
@@ -69,14 +68,21 @@ fn findings(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<()
             count(it.sent),
             count(it.received),
             page,
+            it.page.who().and_then(SavedWho::mac),
+            it.page.who().and_then(SavedWho::name),
         ])?;
     }
     Ok(())
 }
 
+fn json(value: &impl serde::Serialize) -> rusqlite::Result<String> {
+    serde_json::to_string(value).map_err(|it| rusqlite::Error::ToSqlConversionFailure(it.into()))
+}
+
 fn hosts(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<()> {
     let mut statement = transaction.prepare(HOST)?;
     for it in &batch.hosts {
+        let identity = it.who.as_ref().map(json).transpose()?;
         statement.execute(params![
             it.host.to_string(),
             it.is_proven,
@@ -85,6 +91,7 @@ fn hosts(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<()> {
             it.was_asked,
             it.seen_secs,
             it.slots,
+            identity,
         ])?;
     }
     Ok(())
@@ -124,9 +131,8 @@ fn tidy(transaction: &Transaction<'_>, before: Timestamp) -> rusqlite::Result<u6
 /// Rows of changes that are kept at most: about 100 MB.
 const MAX_CHANGES: i64 = 1_000_000;
 
-const FINDING: &str =
-    "INSERT OR REPLACE INTO findings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
-const HOST: &str = "INSERT OR REPLACE INTO hosts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const FINDING: &str = "INSERT OR REPLACE INTO findings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+const HOST: &str = "INSERT OR REPLACE INTO hosts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 const CHANGE: &str = "INSERT INTO changes (at, host, vendor, change, verdict_before, verdict) \
                       VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 const WATCH: &str = "INSERT OR REPLACE INTO watch VALUES (1, ?1, ?2)";

@@ -14,6 +14,7 @@ use crate::findings::history::Past;
 use crate::findings::saved::{SavedFinding, SavedHost};
 use crate::findings::{Book, ChangeKind, Limits, Verdict};
 use crate::host::{Address, HomeNetworks};
+use crate::identity::{self, Hold, Mac, Speaker, Statement};
 use crate::names::{Endpoint, Name, Observation, Source, Transport};
 use crate::time::Timestamp;
 
@@ -38,7 +39,25 @@ fn findings(count: u8) -> Vec<SavedFinding> {
             vlan: None,
             ech: None,
             traits: None,
+            ecs: None,
         };
+        let given = Statement {
+            source: identity::Source::Dhcp,
+            speaker: Speaker::Server,
+            hold: Hold::Has {
+                addresses: vec![Address::from_v4([10, 0, 0, number])],
+                lease: None,
+            },
+            device: Mac::new([2, 0, 0, 0, 0, number]),
+            name: Name::from_text(format!("pc-{number}").as_bytes()),
+            class: None,
+        };
+        let notice = Notice {
+            number: u64::from(number),
+            at,
+            what: What::Identity(Box::new(given)),
+        };
+        book.take(&notice, &mut Vec::new());
         let notice = Notice {
             number: u64::from(number),
             at,
@@ -161,6 +180,7 @@ fn what_is_gone_too_old_or_without_a_finding_is_deleted() {
         was_asked: false,
         seen_secs: 77,
         slots: 3,
+        who: None,
     });
     let first = Batch {
         hosts: hosts.to_vec(),
@@ -198,15 +218,49 @@ fn a_file_of_a_newer_version_is_refused_and_left_alone() {
     let folder = TempDir::new().unwrap();
     save_all(folder.path(), [batch(1)]);
     let connection = Connection::open(folder.path().join(FILE)).unwrap();
-    connection.pragma_update(None, "user_version", 2).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
     drop(connection);
     let refused = open(folder.path(), 100).unwrap_err();
-    assert!(refused.to_string().contains("has schema 2"), "{refused}");
+    assert!(refused.to_string().contains("has schema 99"), "{refused}");
     assert!(matches!(
         look(folder.path()),
-        Err(StoreError::Newer { found: 2, .. })
+        Err(StoreError::Newer { found: 99, .. })
     ));
     assert_eq!(integrity(folder.path()), "ok");
+}
+
+#[test]
+fn a_file_of_the_first_schema_is_read_and_taken_over() {
+    let folder = TempDir::new().unwrap();
+    save_all(folder.path(), [batch(1)]);
+    let path = folder.path().join(FILE);
+    let connection = Connection::open(&path).unwrap();
+    let back = "ALTER TABLE findings DROP COLUMN mac;
+                ALTER TABLE findings DROP COLUMN host_name;
+                ALTER TABLE hosts DROP COLUMN identity;
+                PRAGMA user_version = 1;";
+    connection.execute_batch(back).unwrap();
+    drop(connection);
+    assert_eq!(look(folder.path()).unwrap().kept.findings.len(), 5);
+    let second = Batch {
+        number: 2,
+        ..batch(1)
+    };
+    save_all(folder.path(), [second]);
+    let connection = Connection::open(&path).unwrap();
+    let version = connection.pragma_query_value(None, "user_version", |it| it.get::<_, i64>(0));
+    assert_eq!(version.unwrap(), SCHEMA);
+    assert_eq!(look(folder.path()).unwrap().kept.findings.len(), 5);
+}
+
+#[test]
+fn analysts_see_who_a_host_is() {
+    let folder = TempDir::new().unwrap();
+    save_all(folder.path(), [batch(1)]);
+    let connection = Connection::open(folder.path().join(FILE)).unwrap();
+    let query = "SELECT mac || ' ' || host_name FROM findings WHERE host = '10.0.0.3'";
+    let row: String = connection.query_row(query, [], |it| it.get(0)).unwrap();
+    assert_eq!(row, "02:00:00:00:00:03 pc-3");
 }
 
 #[test]

@@ -3,27 +3,45 @@
 
 Usage: generate.py [CASE...]      in any folder; all cases without arguments
 
-Writes NAME/input.pcap, NAME/expect.jsonl and NAME/README.md. Same code, same octets. Headers are
+Writes NAME/input.pcap, NAME/expect.jsonl and NAME/README.md, NAME/hosts.jsonl where hosts have
+findings that say who they are, and of some NAME/findings.json. Same code, same octets. Headers are
 laid out here; hellos are those of real clients, taken out of the cases that cut.py makes, with
 another name put in. What is expected is said where the frames are made: it is what their octets
 hold by the RFCs, and was never taken from the sensor's output.
 """
 
+import json
 import os
 import sys
 import textwrap
 
 sys.dont_write_bytecode = True
 
+import made_discovery
 import made_dns
 import made_ech
+import made_findings
 import made_http
+import made_identity
 import made_links
 import made_others
 import made_quic
 import made_tcp
 import made_tunnels
 
+MODULES = (
+    made_tunnels,
+    made_links,
+    made_tcp,
+    made_dns,
+    made_http,
+    made_findings,
+    made_others,
+    made_ech,
+    made_quic,
+    made_identity,
+    made_discovery,
+)
 HERE = os.path.dirname(os.path.abspath(__file__))
 ORIGIN = "Origin: `generate.py` in the folder above."
 
@@ -32,8 +50,7 @@ def cases():
     """Name, function and text of each case: the functions of the modules that have a docstring and
     a name without leading underscore, `_` read as `-`."""
     found = {}
-    modules = (made_tunnels, made_links, made_tcp, made_dns, made_http, made_others)
-    for module in modules + (made_ech, made_quic):
+    for module in MODULES:
         for name, it in vars(module).items():
             if callable(it) and getattr(it, "__module__", "") == module.__name__:
                 if not name.startswith("_"):
@@ -61,6 +78,14 @@ def main(names):
             "expect.jsonl": "".join(it + "\n" for it in capture.lines).encode(),
             "README.md": text_of(name, known[name]).encode(),
         }
+        if capture.hosts:
+            parts["hosts.jsonl"] = "".join(it + "\n" for it in capture.hosts).encode()
+        parts.update(capture.packs)
+        if capture.packs:
+            os.makedirs(os.path.join(folder, "packs"), exist_ok=True)
+        if capture.document is not None:
+            text = json.dumps(capture.document, indent=2) + "\n"
+            parts["findings.json"] = text.encode()
         for part, content in parts.items():
             with open(os.path.join(folder, part), "wb") as file:
                 file.write(content)

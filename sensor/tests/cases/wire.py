@@ -1,5 +1,6 @@
 """Octets of frames: captures, link and network headers, tunnels' helpers. Standard library only."""
 
+import datetime
 import ipaddress
 import json
 import struct
@@ -22,6 +23,10 @@ class Capture:
         self.at = START
         self.frames = []
         self.lines = []
+        self.hosts = []
+        self.packs = {}
+        # What `phonehome read --json` has to say, if that is expected.
+        self.document = None
 
     def frame(self, octets, snap=65535, wait=STEP):
         """Adds a frame, of which `snap` octets are kept, after `wait` nanoseconds."""
@@ -45,6 +50,21 @@ class Capture:
         text = json.dumps(line, separators=(",", ":"))
         self.lines.append(text.replace("null", f"{micros // 10**6}.{micros % 10**6:06d}", 1))
 
+    def host(self, host, identity, vendor="kaspersky", **more):
+        """Expects a finding of a host, and who the host is; `since` is a time in nanoseconds."""
+        line = {"host": host, "vendor": vendor, "identity": identity, **more}
+        self.hosts.append(json.dumps(_timed(line), separators=(",", ":")))
+
+    def nobody(self, host):
+        """Expects no finding of a host."""
+        self.hosts.append(json.dumps({"host": host, "vendor": None}, separators=(",", ":")))
+
+    def pack(self, text, vendor, name, payload):
+        """Has a pack of a vendor loaded, which claims a payload."""
+        source = f"facts of {name}"
+        filled = text.format(id=vendor, vendor=name, payload=payload, source=source)
+        self.packs[f"packs/{vendor}.toml"] = filled.encode()
+
     def pcap(self):
         """The capture file, with nanoseconds."""
         parts = [struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262_144, self.link)]
@@ -60,6 +80,20 @@ class Capture:
             seconds, micros = divmod(at // 1000, 10**6)
             parts += [struct.pack(">IIII", seconds, micros, len(octets), wire_len), octets]
         return b"".join(parts)
+
+
+def _timed(value):
+    """The same with times as findings have them."""
+    if isinstance(value, list):
+        return [_timed(it) for it in value]
+    if not isinstance(value, dict):
+        return value
+    timed = {key: _timed(it) for key, it in value.items()}
+    if "since" in timed:
+        seconds, nanos = divmod(timed["since"], 10**9)
+        moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+        timed["since"] = f"{moment:%Y-%m-%dT%H:%M:%S}.{nanos // 1000:06d}Z"
+    return timed
 
 
 def checksum(octets):

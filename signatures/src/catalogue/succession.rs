@@ -91,6 +91,9 @@ impl Catalogue {
         }
         let number_of = |it: SignatureId| numbers.get(it.0 as usize).copied().unwrap_or(it);
         self.matcher.renumber(number_of);
+        for number in self.payloads.values_mut() {
+            *number = number_of(*number);
+        }
         for number in &mut self.listed {
             *number = number_of(*number);
         }
@@ -102,6 +105,7 @@ impl Catalogue {
             listed: self.listed,
             matcher: self.matcher,
             resolvers: self.resolvers,
+            payloads: self.payloads,
             vendors,
             signatures,
         })

@@ -6,7 +6,7 @@ use crate::document::{FileError, Report};
 use crate::matcher::{Matcher, Rule};
 use crate::pattern::Pattern;
 use crate::service::PortRange;
-use crate::signature::SignatureId;
+use crate::signature::{Payload, SignatureId};
 
 use super::entry::Names;
 use super::{Entry, MAX_GLOBS};
@@ -92,6 +92,35 @@ pub(crate) fn conflicts(claims: &[Claim<'_>]) -> Vec<FileError> {
                 line: claim.line,
                 message,
             });
+        }
+    }
+    errors
+}
+
+/// Enabled signatures that claim the same payload.
+pub(crate) fn doubled_payloads<'e>(
+    entries: impl Iterator<Item = (&'e str, &'e Entry)>,
+) -> Vec<FileError> {
+    let mut first: BTreeMap<Payload, (&str, usize, &str)> = BTreeMap::new();
+    let mut errors = Vec::new();
+    for (file, entry) in entries {
+        let signature = &entry.signature;
+        let Some(payload) = signature.payload.filter(|_| signature.enabled) else {
+            continue;
+        };
+        match first.get(&payload) {
+            None => {
+                first.insert(payload, (file, entry.line, &signature.id));
+            }
+            Some((other_file, line, id)) => errors.push(FileError {
+                file: file.to_owned(),
+                line: entry.line,
+                message: format!(
+                    "signature `{}`: payload `{payload}` stands at {other_file}:{line} too, in `{id}`; \
+                     remove one",
+                    signature.id
+                ),
+            }),
         }
     }
     errors

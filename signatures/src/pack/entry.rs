@@ -7,7 +7,9 @@ use crate::document::{Report, Table, check_id, shown};
 use crate::name;
 use crate::pattern::{self, Pattern};
 use crate::service::{PortRange, Service};
-use crate::signature::{Category, Confidence, Evidence, Example, Signature, Source, VendorId};
+use crate::signature::{
+    Category, Confidence, Evidence, Example, Payload, Signature, Source, VendorId,
+};
 
 use super::{Entry, MAX_EXPANSION, MAX_PATTERNS, MAX_PORTS};
 
@@ -17,6 +19,7 @@ const KEYS: &[&str] = &[
     "exact",
     "glob",
     "suffix",
+    "payload",
     "ports",
     "usual_ports",
     "category",
@@ -70,7 +73,8 @@ impl Entries {
             }
         }
         table.only(KEYS, report);
-        let matches = self.matches(&table, report);
+        let payload = payload(&table, report);
+        let matches = self.matches(&table, payload, report);
         let enabled = table.flag("enabled", true, report);
         let category = table.word("category", Category::ALL, report);
         let evidence = table.word("evidence", Evidence::ALL, report);
@@ -87,7 +91,7 @@ impl Entries {
         let usual_ports = port_ranges(&table, "usual_ports", report);
         let examples = Names::read(&table, "examples", report);
         let counterexamples = Names::read(&table, "counterexamples", report);
-        if examples.names.is_empty() {
+        if examples.names.is_empty() && payload.is_none() {
             let title = &table.title;
             let message = format!("{title}: `examples` is empty; write a name that it claims");
             report.wrong(table.span(), message);
@@ -108,6 +112,7 @@ impl Entries {
                 enabled,
                 pattern: matches.written,
                 patterns: matches.patterns,
+                payload,
                 ports,
                 usual_ports,
                 sources,
@@ -124,7 +129,12 @@ impl Entries {
     }
 
     /// The patterns of an entry, with braces expanded.
-    fn matches(&mut self, table: &Table<'_>, report: &mut Report<'_>) -> Matches {
+    fn matches(
+        &mut self,
+        table: &Table<'_>,
+        payload: Option<Payload>,
+        report: &mut Report<'_>,
+    ) -> Matches {
         type Read = fn(&str) -> Result<Pattern, String>;
         const KINDS: [(&str, Read, &str); 3] = [
             ("exact", pattern::exact, ""),
@@ -156,10 +166,20 @@ impl Entries {
                 matches.patterns.extend(expanded);
             }
         }
-        if matches.written.is_empty() {
-            let title = &table.title;
-            let message = format!("{title}: it has no pattern; write `exact`, `glob` or `suffix`");
-            report.wrong(table.span(), message);
+        let title = &table.title;
+        match (matches.written.is_empty(), payload) {
+            (true, None) => {
+                let message =
+                    format!("{title}: it has no pattern; write `exact`, `glob` or `suffix`");
+                report.wrong(table.span(), message);
+            }
+            (false, Some(_)) => {
+                let message =
+                    format!("{title}: it has a `payload` and patterns; write one of both");
+                report.wrong(table.span(), message);
+            }
+            (true, Some(payload)) => matches.written = format!("payload {payload}"),
+            (false, None) => {}
         }
         matches
     }
@@ -176,6 +196,20 @@ impl Entries {
         }
         super::cited(table, &self.sources, r)
     }
+}
+
+/// What an entry claims instead of names. It has neither ports nor names as examples.
+fn payload(table: &Table<'_>, report: &mut Report<'_>) -> Option<Payload> {
+    table.optional_text("payload", report)?;
+    for key in ["ports", "usual_ports", "examples", "counterexamples"] {
+        if let Some(text) = table.texts(key, report).first() {
+            let title = &table.title;
+            let message =
+                format!("{title}: `{key}` is for names, and it has a `payload`; leave it out");
+            report.wrong(&text.span, message);
+        }
+    }
+    table.word("payload", Payload::ALL, report)
 }
 
 /// The patterns of an entry.

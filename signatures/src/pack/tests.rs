@@ -47,6 +47,60 @@ fn wrong(from: &str, to: &str) -> Vec<String> {
 }
 
 #[test]
+fn a_payload_stands_for_patterns_and_is_claimed_once() {
+    let suffix = "suffix = [\"vendor.example\"]";
+    let names = "examples = [\"www.vendor.example\"]";
+    let read = |first: &str, second: &str| {
+        let text = RIGHT.replacen(suffix, first, 1).replacen(names, second, 1);
+        Pack::read("v.toml", &text)
+    };
+    let pack = read("payload = \"sadp\"", "").expect("a pack");
+    let signature = &pack.entries[1].signature;
+    assert_eq!(signature.payload, Some(crate::Payload::Sadp));
+    assert_eq!(signature.pattern, "payload sadp");
+    assert_eq!(signature.patterns, []);
+    let errors = |first: &str, second: &str| -> Vec<String> {
+        let errors = read(first, second).expect_err("something wrong");
+        errors.iter().map(ToString::to_string).collect()
+    };
+    let unknown = errors("payload = \"smtp\"", "");
+    let says = |it: &String| it.contains("`payload` is `smtp`; write one of sadp");
+    assert!(unknown.iter().any(says), "{unknown:?}");
+    let both = errors(&format!("payload = \"sadp\"\n{suffix}"), "");
+    assert!(
+        both[0].contains("it has a `payload` and patterns"),
+        "{both:?}"
+    );
+    let named = errors("payload = \"sadp\"", names);
+    assert!(named[0].contains("`examples` is for names"), "{named:?}");
+    let twice = wrong(
+        "exact = [\"a{0..9}.vendor.example\"]",
+        "payload = \"sadp\"\nexact = [\"a{0..9}.vendor.example\"]",
+    );
+    assert!(!twice.is_empty());
+    let again = RIGHT
+        .replacen(
+            "exact = [\"a{0..9}.vendor.example\"]",
+            "payload = \"kasa\"",
+            1,
+        )
+        .replacen(
+            "examples = [\"a0.vendor.example\"]\ncounterexamples = [\"aa.vendor.example\"]",
+            "",
+            1,
+        )
+        .replacen(suffix, "payload = \"kasa\"", 1)
+        .replacen(names, "", 1);
+    let again = Pack::read("v.toml", &again).expect_err("claimed twice");
+    assert!(
+        again[0]
+            .to_string()
+            .contains("payload `kasa` stands at v.toml:13 too"),
+        "{again:?}"
+    );
+}
+
+#[test]
 fn the_right_pack_is_read_with_all_that_it_says() {
     let pack = Pack::read("v.toml", RIGHT).expect("a pack");
     assert_eq!(

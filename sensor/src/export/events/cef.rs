@@ -38,6 +38,14 @@ pub fn line(event: &Event<'_>) -> String {
         values.put("dvchost", sensor);
     }
     values.put("cat", event.category());
+    if let Some(who) = event.who {
+        if let Some((name, _)) = &who.name {
+            values.put("shost", name.as_str());
+        }
+        if let Some(device) = who.device {
+            values.put("smac", &device.to_string());
+        }
+    }
     match event.what {
         What::Sighting { .. } => put_sighting(&mut values, event),
         What::Change { .. } => put_change(&mut values, event),

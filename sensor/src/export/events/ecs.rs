@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::{Event, Phonehome, What, app_proto, community, write_line};
 use crate::export::{PROGRAM, VERSION, rfc3339};
+use crate::identity::Mac;
 use crate::names::{Observation, Source};
 
 /// Appends an event as one line of JSON, with the line feed.
@@ -37,7 +38,14 @@ pub fn write(out: &mut Vec<u8>, event: &Event<'_>) -> io::Result<()> {
             start: None,
             end: None,
         },
-        host: Host { ip: [&host] },
+        host: Host {
+            ip: [&host],
+            name: event
+                .who
+                .and_then(|it| it.name.as_ref())
+                .map(|it| it.0.as_str()),
+            mac: event.who.and_then(|it| it.device).map(|it| [mac(it)]),
+        },
         source: End {
             ip: host.clone(),
             port: None,
@@ -133,6 +141,11 @@ fn add_exchange<'a>(line: &mut Line<'a>, observation: &'a Observation) {
     line.related.hosts = Some([name]);
 }
 
+/// A hardware address as ECS wants it: `00-00-5E-00-53-23`.
+fn mac(device: Mac) -> String {
+    device.to_string().replace(':', "-").to_ascii_uppercase()
+}
+
 const fn is_dns(source: Source) -> bool {
     matches!(source, Source::DnsQuery | Source::DnsAnswer)
 }
@@ -188,6 +201,10 @@ struct Description {
 #[derive(Serialize)]
 struct Host<'a> {
     ip: [&'a str; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mac: Option<[String; 1]>,
 }
 
 #[derive(Serialize)]

@@ -41,6 +41,7 @@ pub(super) fn told<'a>(catalogue: &'a Catalogue, sighting: &'a Sighting) -> Even
     Event {
         catalogue,
         sensor: Some("sensor1"),
+        who: None,
         what: What::Sighting {
             sighting,
             started: sample::at(0),
@@ -57,6 +58,7 @@ pub(super) fn changed<'a>(
     Event {
         catalogue,
         sensor: Some("sensor1"),
+        who: finding.who.as_ref().map(|it| &it.identity),
         what: What::Change {
             at: sample::at(9),
             change,

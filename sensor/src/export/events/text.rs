@@ -5,7 +5,11 @@ use super::{Event, What};
 /// Writes an event as one line of text.
 #[must_use]
 pub fn sentence(event: &Event<'_>) -> String {
-    let (host, vendor) = (event.host(), event.vendor_name());
+    let vendor = event.vendor_name();
+    let host = match event.who.and_then(|it| it.name.as_ref()) {
+        Some((name, _)) => format!("{} ({name})", event.host()),
+        None => event.host().to_string(),
+    };
     let text = match event.what {
         What::Sighting {
             sighting,
@@ -74,8 +78,8 @@ mod tests {
         let snapshot = sample::snapshot();
         let finding = snapshot.findings_by_severity()[0];
         let text = sentence(&changed(&sample::catalogue(), "opened", finding));
-        let begin = format!("{}: finding opened for Kaspersky, verdict ", finding.host);
-        assert!(text.starts_with(&begin), "{text}");
+        let begin = "10.1.2.3 (reception-3): finding opened for Kaspersky, verdict ";
+        assert!(text.starts_with(begin), "{text}");
         assert!(text.contains(&finding.grounds[0]), "{text}");
     }
 }

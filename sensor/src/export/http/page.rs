@@ -20,7 +20,7 @@ use crate::export::table::unseen::{connections_sentence, lines, unnamed_rows};
 use crate::export::table::{clean, meaning};
 use crate::export::{
     Mode, STAGES, Snapshot, VERSION, human_count, human_octets, human_share, is_flagged,
-    iso_seconds,
+    iso_seconds, who,
 };
 use crate::findings::{Finding, Verdict};
 use crate::host::Address;
@@ -211,7 +211,7 @@ struct Page {
     connections: String,
     /// Why, how many, and which share.
     unnamed: Vec<[String; 3]>,
-    unseen: [(&'static str, String); 7],
+    unseen: [(&'static str, String); 8],
     inputs: Vec<InputRow>,
     pipeline: Vec<(&'static str, String)>,
     packs: Vec<PackRow>,
@@ -250,6 +250,8 @@ struct VendorRow {
 
 struct Row {
     host: String,
+    /// What is known of the device, and of those that had the address before, a line each.
+    who: Vec<String>,
     vendor: String,
     products: String,
     verdict: &'static str,
@@ -306,6 +308,7 @@ impl Row {
         let (class, sign) = look(finding.verdict);
         Self {
             host: finding.host.to_string(),
+            who: who::lines(finding),
             vendor: clean(&snapshot.vendor_name(finding.vendor)),
             products: clean(&finding.products.join(", ")),
             verdict: finding.verdict.as_str(),
@@ -497,6 +500,10 @@ fn links(metrics_path: &str, shows_hosts: bool) -> Vec<(String, &'static str)> {
         let hosts = format!("{metrics_path}/hosts");
         links.push((hosts, "for Prometheus, a row a finding"));
         links.push(("/api/v1/findings".to_owned(), "all findings as JSON"));
+        links.push((
+            "/api/v1/hosts".to_owned(),
+            "all hosts with findings as JSON",
+        ));
         let report = "a report on all that was found; ?directive=ID is one under a directive, \
                       &format=csv, json or md another form";
         links.push(("/report".to_owned(), report));

@@ -12,6 +12,7 @@ pub(super) enum Route {
     Healthy,
     Ready,
     Findings,
+    HostList,
     Visibility,
     Directives,
     Signatures,
@@ -21,7 +22,7 @@ pub(super) enum Route {
 }
 
 impl Route {
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::Page,
         Self::Metrics,
         Self::Hosts,
@@ -29,6 +30,7 @@ impl Route {
         Self::Healthy,
         Self::Ready,
         Self::Findings,
+        Self::HostList,
         Self::Visibility,
         Self::Directives,
         Self::Signatures,
@@ -51,6 +53,7 @@ impl Route {
             "/-/healthy" => Self::Healthy,
             "/-/ready" => Self::Ready,
             "/api/v1/findings" => Self::Findings,
+            "/api/v1/hosts" => Self::HostList,
             "/api/v1/visibility" => Self::Visibility,
             "/api/v1/directives" => Self::Directives,
             "/api/v1/signatures" => Self::Signatures,
@@ -70,6 +73,7 @@ impl Route {
             Self::Healthy => "healthy",
             Self::Ready => "ready",
             Self::Findings => "findings",
+            Self::HostList => "hosts-api",
             Self::Visibility => "visibility",
             Self::Directives => "directives",
             Self::Signatures => "signatures",
@@ -82,7 +86,7 @@ impl Route {
     /// The status codes it can give.
     pub(super) const fn codes(self) -> &'static [u16] {
         match self {
-            Self::Hosts | Self::Findings => &[200, 401, 403, 405, 421, 429, 503],
+            Self::Hosts | Self::Findings | Self::HostList => &[200, 401, 403, 405, 421, 429, 503],
             Self::Report => &[200, 400, 401, 403, 404, 405, 421, 429, 503],
             Self::Ready
             | Self::Page
@@ -115,7 +119,10 @@ impl Route {
 
     /// Whether all of it is about single hosts.
     pub(super) const fn shows_hosts(self) -> bool {
-        matches!(self, Self::Hosts | Self::Findings | Self::Report)
+        matches!(
+            self,
+            Self::Hosts | Self::Findings | Self::HostList | Self::Report
+        )
     }
 }
 

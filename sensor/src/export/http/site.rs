@@ -354,6 +354,7 @@ impl Site {
                 Ready::No(reason) => Answer::text(503, &format!("not ready: {reason}\n")),
             },
             Route::Findings => document(&json::served_findings(snapshot)),
+            Route::HostList => document(&json::hosts(snapshot)),
             Route::Visibility => document(&json::visibility(snapshot)),
             Route::Directives => document(&json::directives(snapshot)),
             Route::Signatures => document(&json::signatures(snapshot)),

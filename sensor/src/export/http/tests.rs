@@ -131,6 +131,7 @@ fn every_route_answers_with_its_type() {
         ("/-/healthy", "text/plain; charset=utf-8"),
         ("/-/ready", "text/plain; charset=utf-8"),
         ("/api/v1/findings", "application/json"),
+        ("/api/v1/hosts", "application/json"),
         ("/api/v1/visibility", "application/json"),
         ("/api/v1/directives", "application/json"),
         ("/api/v1/signatures", "application/json"),

@@ -57,6 +57,18 @@ fn promtool_finds_nothing_to_say() {
 }
 
 #[test]
+fn no_name_of_a_host_is_a_label() {
+    let snapshot = sample::snapshot();
+    let finding = snapshot.findings.iter().find(|it| it.who.is_some());
+    let identity = &finding.unwrap().who.as_ref().unwrap().identity;
+    let name = identity.name.as_ref().unwrap().0.as_str();
+    let mac = identity.device.unwrap().to_string();
+    for text in [text(&snapshot), hosts::text(&snapshot, 100)] {
+        assert!(!text.contains(name) && !text.contains(&mac));
+    }
+}
+
+#[test]
 fn no_series_is_there_twice() {
     let mut twice = sample::snapshot();
     twice.captures.push(twice.captures[0].clone());

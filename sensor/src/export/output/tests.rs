@@ -253,6 +253,7 @@ impl Told {
         self.outputs.tell(&Event {
             catalogue: &sample::catalogue(),
             sensor: None,
+            who: None,
             what: What::Change {
                 at: sample::at(0),
                 change: "opened",

@@ -12,6 +12,7 @@ use crate::detection::Reach;
 use crate::export::iso_seconds;
 use crate::export::table::clean;
 use crate::export::table::unseen::{connections_sentence, lines};
+use crate::export::who::earlier_lines;
 
 /// Writes the report.
 #[must_use]
@@ -133,11 +134,16 @@ fn cells(report: &Report<'_>, part: &Part<'_>, endpoint: &Endpoint<'_>) -> Vec<S
     let categories: Vec<&str> = finding.categories.iter().map(|it| it.as_str()).collect();
     let names: Vec<&str> = finding.names.iter().map(|it| it.0.as_str()).collect();
     let contacts = Reach::ALL.map(|it| finding.contacts[it as usize].to_string());
+    let who = finding.who.as_ref().map(|it| &it.identity);
     let mut cells = vec![
         "finding".to_owned(),
         directive(part),
         waiver(snapshot, endpoint).unwrap_or_default(),
         finding.host.to_string(),
+        who.and_then(|it| it.name.as_ref())
+            .map_or(String::new(), |it| it.0.to_string()),
+        who.and_then(|it| it.device)
+            .map_or(String::new(), |it| it.to_string()),
         snapshot.vendor_id(finding.vendor).to_owned(),
         finding.products.join("; "),
         finding.verdict.as_str().to_owned(),
@@ -154,15 +160,18 @@ fn cells(report: &Report<'_>, part: &Part<'_>, endpoint: &Endpoint<'_>) -> Vec<S
     ];
     cells.extend(contacts);
     cells.extend([finding.sent.to_string(), finding.received.to_string()]);
+    cells.push(earlier_lines(finding).collect::<Vec<_>>().join("; "));
     cells
 }
 
 /// Heads of the columns that every report has.
-const COLUMNS: [&str; 22] = [
+const COLUMNS: [&str; 25] = [
     "record",
     "directive",
     "text",
     "host",
+    "host_name",
+    "mac",
     "vendor",
     "products",
     "verdict",
@@ -181,6 +190,7 @@ const COLUMNS: [&str; 22] = [
     "transferred",
     "octets_sent",
     "octets_received",
+    "earlier_devices",
 ];
 
 #[cfg(test)]

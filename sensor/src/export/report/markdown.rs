@@ -119,8 +119,12 @@ fn endpoints(text: &mut String, part: &PartText) {
             "" => it.state.to_owned(),
             waiver => format!("{}; {waiver}", it.state),
         };
+        let host = it
+            .who
+            .iter()
+            .fold(it.host.clone(), |text, line| format!("{text}; {line}"));
         vec![
-            it.host.clone(),
+            host,
             products,
             it.verdict.to_owned(),
             state,

@@ -14,7 +14,7 @@ use super::words::{
 use super::{Cited, Endpoint, Origin, Part, Product, Report, Stand};
 use crate::export::table::unseen::{connections_sentence, lines, unnamed_rows};
 use crate::export::table::{clean, meaning};
-use crate::export::{Snapshot, VERSION, human_count, human_octets, iso_seconds};
+use crate::export::{Snapshot, VERSION, human_count, human_octets, iso_seconds, who};
 use crate::findings::Verdict;
 use crate::findings::waivers::Force;
 
@@ -89,6 +89,8 @@ pub(super) struct ProductRow {
 
 pub(super) struct EndpointRow {
     pub(super) host: String,
+    /// What is known of the device, and of those that had the address before, a line each.
+    pub(super) who: Vec<String>,
     pub(super) vendor: String,
     pub(super) products: String,
     pub(super) verdict: &'static str,
@@ -340,6 +342,7 @@ impl EndpointRow {
         let finding = endpoint.finding;
         Self {
             host: finding.host.to_string(),
+            who: who::lines(finding),
             vendor: clean(&snapshot.vendor_name(finding.vendor)),
             products: clean(&finding.products.join(", ")),
             verdict: finding.verdict.as_str(),

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use super::shown::{contacts, span};
-use super::{Address, Book, Record, SignatureId, VendorId, View, Watch};
+use super::{Address, Book, Record, SignatureId, State, Timestamp, VendorId, View, Watch};
+use crate::findings::devices::MAX_ASIDE;
 use crate::findings::record::{Cover, MAX_NAMES, MAX_SIGNATURES, Tally, Used};
 use crate::findings::saved::{
-    Kept, Page, Restored, SavedFinding, SavedHost, SavedName, SavedWatch,
+    Kept, Page, Restored, SavedAside, SavedDevice, SavedFinding, SavedHost, SavedName, SavedWatch,
+    SavedWho,
 };
 use crate::findings::state::Course;
 use crate::names::Name;
@@ -52,6 +54,10 @@ impl Book {
             was_asked: self.hosts.was_asked(host),
             seen_secs: seen.at.as_secs(),
             slots: seen.slots,
+            who: self
+                .now()
+                .and_then(|it| self.directory.who(host, it))
+                .map(|it| SavedWho::of_identity(&it)),
         }
     }
 
@@ -76,6 +82,9 @@ impl Book {
         self.watch = Watch::new(kept.watch.watched, slot, self.spans.blind_after);
         for host in &kept.hosts {
             self.hosts.restore(host);
+            if let Some(who) = &host.who {
+                self.directory.restore(host.host, &who.identity());
+            }
         }
         let catalogue = Arc::clone(&self.catalogue);
         let numbers = (0..).map(SignatureId);
@@ -94,7 +103,14 @@ impl Book {
                 restored.refused += 1;
                 continue;
             }
-            let mut record = record_of(saved, vendor, &ids, &mut restored);
+            let course = (saved.state, saved.state_since);
+            let kept = SavedAside {
+                page: saved.page,
+                sent: saved.sent,
+                received: saved.received,
+            };
+            let names = (vendor, saved.vendor.as_str());
+            let mut record = record_of(kept, course, names, &ids, &mut restored);
             if !is_same_slot {
                 // Slots of another length do not add up: the host has yet to be there.
                 let slots = self.hosts.seen(key.0).slots;
@@ -130,9 +146,21 @@ impl Book {
             direct: record.direct,
             all_track: record.all_track.clone(),
             direct_track: record.direct_track.clone(),
-            sources: record.sources,
+            sources: record.sources.to_vec(),
             tallies: record.tallies.iter().filter_map(tally).collect(),
             names: record.names.iter().filter_map(name).collect(),
+            who: record.who.as_deref().map(SavedWho::of),
+            device: record.device.as_deref().map(SavedDevice::of),
+            aside: record
+                .aside
+                .iter()
+                .map(|it| SavedAside {
+                    page: self.page(it),
+                    sent: it.sent,
+                    received: it.received,
+                })
+                .collect(),
+            public: record.public,
         }
     }
 }
@@ -140,17 +168,18 @@ impl Book {
 /// Numbers of signatures by vendor and id.
 type Ids<'c> = HashMap<(VendorId, &'c str), SignatureId, RandomState>;
 
+/// A record out of what was kept of it.
 fn record_of(
-    saved: SavedFinding,
-    vendor: VendorId,
+    kept: SavedAside,
+    course: (State, Timestamp),
+    (vendor, pack): (VendorId, &str),
     ids: &Ids<'_>,
     restored: &mut Restored,
 ) -> Record {
     let mut id = |text: &str| {
         let found = ids.get(&(vendor, text)).copied();
         if found.is_none() {
-            let gone = format!("{}/{text}", saved.vendor);
-            restored.gone_signatures.insert(gone);
+            restored.gone_signatures.insert(format!("{pack}/{text}"));
         }
         found
     };
@@ -165,12 +194,17 @@ fn record_of(
         sources,
         mut tallies,
         mut names,
-    } = saved.page;
+        who,
+        device,
+        mut aside,
+        public,
+    } = kept.page;
     tallies.truncate(MAX_SIGNATURES);
     names.truncate(MAX_NAMES);
+    aside.truncate(MAX_ASIDE);
     let mut record = Record::begun(Course {
-        state: saved.state,
-        since: saved.state_since,
+        state: course.0,
+        since: course.1,
         since_watched: since,
     });
     record.told = told;
@@ -179,9 +213,14 @@ fn record_of(
     record.direct = direct;
     record.all_track = all_track.bounded();
     record.direct_track = direct_track.bounded();
-    record.sources = sources;
-    record.sent = saved.sent;
-    record.received = saved.received;
+    for (sum, count) in record.sources.iter_mut().zip(sources) {
+        *sum = count;
+    }
+    record.sent = kept.sent;
+    record.received = kept.received;
+    record.who = who.map(|it| Box::new(it.who()));
+    record.device = device.map(|it| Box::new(it.device()));
+    record.public = public;
     for it in tallies {
         record.tallies.extend(id(&it.signature).map(|id| it.of(id)));
     }
@@ -193,6 +232,12 @@ fn record_of(
             dns: it.dns,
             direct: it.direct,
         }));
+    }
+    for mut it in aside {
+        // Nobody puts aside what has something put aside itself.
+        it.page.aside = Vec::new();
+        let aside = record_of(it, course, (vendor, pack), ids, restored);
+        record.aside.push(aside);
     }
     record
 }

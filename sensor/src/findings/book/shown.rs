@@ -10,7 +10,7 @@ use super::Book;
 use crate::findings::grounds::grounds;
 use crate::findings::record::{Record, Side};
 use crate::findings::roles::View;
-use crate::findings::{Finding, HostsSeen, Verdict};
+use crate::findings::{Earlier, Finding, HostsSeen, Verdict};
 use crate::host::Address;
 use crate::names::Source;
 use crate::time::Timestamp;
@@ -68,6 +68,14 @@ impl Book {
             names,
             state: record.course.state,
             state_since: record.course.since,
+            who: record.who.as_deref().cloned(),
+            device: record.device.as_deref().cloned(),
+            earlier: record
+                .aside
+                .iter()
+                .filter_map(|it| self.earlier(it, view))
+                .collect(),
+            asks: self.askers.of(host).filter(|_| view == View::All),
         })
     }
 
@@ -89,6 +97,19 @@ impl Book {
             resolvers,
             proxies,
         }
+    }
+
+    /// What a device had that had the address before.
+    fn earlier(&self, record: &Record, view: View) -> Option<Earlier> {
+        let verdict = record.verdict(view);
+        let (first_seen, last_seen) = span(record, view)?;
+        Some(Earlier {
+            who: record.who.as_deref()?.clone(),
+            verdict,
+            products: self.products(record, view, verdict),
+            first_seen,
+            last_seen,
+        })
     }
 
     /// The products that the signatures which bear the verdict name.
@@ -137,7 +158,7 @@ pub(super) fn contacts(record: &Record, view: View) -> [u64; 5] {
     contacts
 }
 
-fn sources(record: &Record, view: View) -> [u64; 8] {
+fn sources(record: &Record, view: View) -> [u64; Source::ALL.len()] {
     let mut sources = record.sources;
     if view != View::All {
         sources[Source::DnsQuery as usize] = 0;

@@ -12,7 +12,9 @@ use crate::names::{Name, Transport};
 use crate::visibility::Unnamed;
 
 mod answers;
+mod asking;
 mod borders;
+mod devices;
 mod kept;
 mod roles;
 mod room;
@@ -110,6 +112,7 @@ impl Story {
             vlan: None,
             ech: None,
             traits: None,
+            ecs: None,
         }
     }
 
@@ -307,7 +310,7 @@ fn an_endpoint_with_the_product_is_installed_and_active() {
     );
     assert_eq!((finding.sent, finding.received), (8 * 2100, 8 * 400));
     assert_eq!(finding.contacts, [16, 0, 0, 0, 8]);
-    assert_eq!(finding.sources, [8, 8, 8, 0, 0, 0, 0, 0]);
+    assert_eq!(finding.sources, [8, 8, 8, 0, 0, 0, 0, 0, 0]);
     assert_eq!(finding.names.len(), 8);
     let first = (name("activation-v2.kaspersky.com"), "kl-h40".to_owned());
     assert_eq!(finding.names.first(), Some(&first));

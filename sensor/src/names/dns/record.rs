@@ -72,6 +72,8 @@ pub(super) struct Cursor<'m> {
     octets: &'m [u8],
     /// What has not been read.
     pub(super) rest: Reader<'m>,
+    /// The bits of a record's class that are read.
+    pub(super) class_bits: u16,
 }
 
 impl<'m> Cursor<'m> {
@@ -80,6 +82,7 @@ impl<'m> Cursor<'m> {
         Self {
             octets,
             rest: Reader::new(body),
+            class_bits: u16::MAX,
         }
     }
 
@@ -102,9 +105,14 @@ impl<'m> Cursor<'m> {
     }
 
     pub(super) fn record(&mut self) -> Result<Record<'m>, Malformed> {
+        Ok(self.record_and_data()?.0)
+    }
+
+    /// Reads a record, and gives its RDATA as it stands there too.
+    pub(super) fn record_and_data(&mut self) -> Result<(Record<'m>, Reader<'m>), Malformed> {
         let owner = self.name().ok_or(Malformed::at("NAME"))?;
         let rtype = self.rest.u16().ok_or(Malformed::at("TYPE"))?;
-        let class = self.rest.u16().ok_or(Malformed::at("CLASS"))?;
+        let class = self.rest.u16().ok_or(Malformed::at("CLASS"))? & self.class_bits;
         let ttl = self.rest.u32().ok_or(Malformed::at("TTL"))?;
         let len = self.rest.u16().ok_or(Malformed::at("RDLENGTH"))?;
         let rdata = self
@@ -113,15 +121,17 @@ impl<'m> Cursor<'m> {
             .ok_or(Malformed::at("RDATA"))?;
         let data = Self {
             octets: self.octets.get(..self.at()).unwrap_or_default(),
-            rest: rdata,
+            rest: Reader::new(rdata.rest()),
+            class_bits: self.class_bits,
         };
-        Ok(Record {
+        let record = Record {
             owner,
             rtype,
             class,
             ttl,
             data: data.record_data(rtype, class),
-        })
+        };
+        Ok((record, rdata))
     }
 
     /// Reads what is left as RDATA.

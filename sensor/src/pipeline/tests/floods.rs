@@ -95,6 +95,7 @@ fn flooded(mut flood: impl FnMut(&mut Scene, u32)) -> Watched {
         hosts: 100,
         findings: 100,
         resolutions: 100,
+        identities: 100,
     };
     let mut watched = Watched {
         book: Book::new(catalogue(), HomeNetworks::default(), limits),

@@ -24,7 +24,8 @@ fn restored(catalogue: &Arc<Catalogue>, kept: Kept) -> (Book, Restored) {
     (book, restored)
 }
 
-/// Several hosts with several vendors, a resolver, and silence, for a month.
+/// Several hosts with several vendors, a resolver, silence, and an address that changes hands, for a
+/// month.
 fn story() -> Story {
     let mut story = product();
     story
@@ -37,6 +38,8 @@ fn story() -> Story {
                 .connects(HOST, "203.0.113.1", (10, 10))
                 .wait(Duration::from_secs(3600));
         }
+        let device = if day < 15 { 1 } else { 2 };
+        story.is_given(HOST, device, &format!("laptop-{device}"));
         if day < 9 || day == 27 {
             story.uses(OTHER, "dev.ys7.com").uses(HOST, "snssdk.com");
         }

@@ -58,6 +58,7 @@ fn small_book(story: &Story) -> Book {
         hosts: 1,
         findings: 1,
         resolutions: 1,
+        identities: 1,
     };
     let mut book = Book::new(story.catalogue.clone(), HomeNetworks::default(), limits);
     for notice in &story.notices {
