@@ -258,7 +258,10 @@ def compare(arguments, row):
     counts.update(
         ("expected", source) for (source, _), rank in levels.items() if rank < 2
     )
-    found = names_of_tshark(capture) if "tshark" in arguments.peers else None
+    found = None
+    if "tshark" in arguments.peers:
+        found = names_of_tshark(capture)
+        counts["tshark", "failed"] += found is None
     for source, name in sorted(found or ()):
         if cause_of_layers(found[source, name]["layers"]) is None:
             counts["tshark", source] += 1
@@ -266,7 +269,9 @@ def compare(arguments, row):
             cause = cause_for_tshark(source, name, found, levels, ours)
             only.append(("tshark", source, name, cause))
     if "ndpiReader" in arguments.peers:
-        for protocol, name in sorted(names_of_ndpi(capture) or ()):
+        flows = names_of_ndpi(capture)
+        counts["ndpiReader", "failed"] += flows is None
+        for protocol, name in sorted(flows or ()):
             sources = NDPI_SOURCES.get(protocol, ())
             for source in sources:
                 # One flow, one name: it is counted for each source that truly has it.
@@ -295,6 +300,8 @@ def report(arguments, files, counts, only):
             cells.append(str(sum(counts[program, it] for it in of)))
         lines.append(f"| {source} | " + " | ".join(cells) + " |")
     for peer in arguments.peers:
+        if counts[peer, "failed"]:
+            lines += ["", f"{peer} did not read {counts[peer, 'failed']} of the captures."]
         causes = collections.defaultdict(list)
         for file, (who, source, name, cause) in only:
             if who == peer:

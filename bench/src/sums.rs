@@ -26,7 +26,7 @@ pub(crate) struct Sums {
 impl Sums {
     /// Whether there are sums, and all of them hold.
     pub(crate) fn hold(&self) -> bool {
-        let holds = |it: &(_, u64, Vec<u64>)| it.1 == it.2.iter().sum();
+        let holds = |it: &(_, u64, Vec<u64>)| it.1 == it.2.iter().sum::<u64>();
         !self.rows.is_empty() && self.rows.iter().all(holds)
     }
 

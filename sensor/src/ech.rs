@@ -153,11 +153,13 @@ impl Judge {
             }
             What::Observation(_)
             | What::Resolution(_)
+            | What::Discovery(_)
+            | What::Identity(_)
             | What::Asked(_)
             | What::Resolver(_)
             | What::Proxy(_)
-            | What::Identity(_)
-            | What::Discovery(_) => true,
+            | What::HiddenQuestions(_)
+            | What::PublicQuestions(_) => true,
         }
     }
 
@@ -619,6 +621,7 @@ mod tests {
             vlan: None,
             ech: Some(Ech::Unknown),
             traits: None,
+            ecs: None,
         };
         Box::new(Veiled {
             observation,

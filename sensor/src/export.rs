@@ -17,7 +17,7 @@ use phonehome_signatures::{Catalogue, Category, Directives, VendorId};
 
 use crate::detection::Reach;
 use crate::findings::waivers::Waivers;
-use crate::findings::{Finding, History, Verdict};
+use crate::findings::{Asking, Finding, History, Verdict};
 use crate::frame::{Card, LinkType};
 use crate::host::Address;
 use crate::names::Source;
@@ -65,6 +65,8 @@ pub struct Snapshot {
     pub decode: Decode,
     /// What could and could not be named.
     pub visibility: Visibility,
+    /// How hosts ask in DNS past the site's own resolvers.
+    pub asking: Arc<Asking>,
     /// What signatures claimed.
     pub sightings: Sightings,
     /// All findings, in any order.
@@ -198,8 +200,9 @@ pub struct Room {
 pub const ROLES: [&str; 6] = ["client", "server", "resolver", "proxy", "manager", "router"];
 
 /// Collections that refuse newcomers when they are full.
-pub const REFUSED: [&str; 7] = [
+pub const REFUSED: [&str; 8] = [
     "hosts",
+    "dns-askers",
     "findings",
     "finding-names",
     "finding-signatures",

@@ -1,21 +1,23 @@
 //! The whole path, from frames to findings.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use phonehome::batch::Batch;
 use phonehome::decode::walk::walk;
 use phonehome::decode::{Decoded, Decoder, Packet};
 use phonehome::detection::{Notice, What};
+use phonehome::ech::Judge;
 use phonehome::findings::{Book, Limits};
 use phonehome::flow::{FlowKey, Side, Skipped, key};
 use phonehome::frame::Frame;
 use phonehome::host::{DEFAULT_HOME, HomeNetworks};
-use phonehome::names::Observation;
+use phonehome::names::{Endpoint, Name, Observation, Source};
 use phonehome::pipeline::{Counts, Ledger, Sizes, inline};
 use phonehome::time::Timestamp;
 use phonehome::triage::{Pass, tick_of};
 use phonehome::visibility::Visibility;
-use phonehome::worker::{Bounds, Report, Worker};
+use phonehome::worker::{Bounds, Report, Told, Worker};
 use phonehome_signatures::Catalogue;
 
 use super::frames::{Frames, frames};
@@ -67,6 +69,15 @@ impl Seen {
     }
 }
 
+/// Who told which name to whom.
+fn names<'n>(
+    observations: impl Iterator<Item = &'n Observation>,
+) -> BTreeSet<(Source, Endpoint, Endpoint, &'n Name)> {
+    observations
+        .map(|it| (it.source, it.src, it.dst, &it.name))
+        .collect()
+}
+
 fn observations(notices: &[Notice]) -> impl Iterator<Item = &Observation> {
     notices.iter().filter_map(|it| match &it.what {
         What::Observation(observation) => Some(observation),
@@ -115,8 +126,13 @@ fn without_triage(frames: &[Frame<'_>]) -> Vec<Notice> {
     let mut decoder = Decoder::default();
     let mut batch = Batch::default();
     let mut notices = Vec::new();
-    let mut tell = |told: &mut Vec<_>| {
-        notices.extend(told.drain(..).map(|it: phonehome::worker::Told| it.notice));
+    let mut judge = Judge::default();
+    let mut tell = |told: &mut Vec<Told>| {
+        for Told { mut notice, .. } in told.drain(..) {
+            if judge.take(&mut notice) {
+                notices.push(notice);
+            }
+        }
     };
     let mut span = None;
     for (number, frame) in (0..).zip(frames) {

@@ -82,6 +82,7 @@ pub(super) fn snapshot(
         } else {
             counts.visibility.clone()
         },
+        asking: Arc::new(book.asking()),
         sightings: Sightings {
             by_category: tally.by_category.clone(),
             by_source: tally.by_source.clone(),
@@ -144,6 +145,7 @@ fn room(counts: &Counts, book: &Book) -> Room {
         findings_expired: left_out.findings_expired,
         refused: [
             left_out.hosts_refused,
+            left_out.askers_refused,
             left_out.findings_refused,
             left_out.names_over,
             left_out.signatures_over,

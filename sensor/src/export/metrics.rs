@@ -25,7 +25,7 @@ use crate::findings::Verdict;
 use crate::host::Address;
 use crate::names::{Source, Transport};
 use crate::time::Timestamp;
-use crate::visibility::{MessageResult, Protocol, Unnamed};
+use crate::visibility::{EncryptedDns, MessageResult, Protocol, Unnamed};
 
 mod directives;
 pub mod hosts;
@@ -400,6 +400,27 @@ fn visibility(page: &mut Page, snapshot: &Snapshot) {
             .into_iter()
             .zip(seen.quic_initials)
             .map(|(it, count)| ([it], count)),
+    );
+    page.counter(
+        "phonehome_encrypted_dns_flows_total",
+        "Flows to resolvers whose questions cannot be read.",
+        ["kind"],
+        EncryptedDns::ALL
+            .into_iter()
+            .zip(seen.encrypted_dns)
+            .map(|(it, count)| ([it.as_str()], count)),
+    );
+    page.gauge(
+        "phonehome_encrypted_dns_hosts",
+        "Home hosts that ask resolvers so that their questions cannot be read.",
+        [],
+        [([], float(snapshot.asking.hiding))],
+    );
+    page.gauge(
+        "phonehome_public_dns_hosts",
+        "Home hosts that ask public resolvers, which are not the site's own, in clear.",
+        [],
+        [([], float(snapshot.asking.public))],
     );
     page.gauge(
         "phonehome_resolved_addresses",

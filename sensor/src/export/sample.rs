@@ -14,7 +14,7 @@ use super::{
 };
 use crate::detection::Reach;
 use crate::findings::waivers::Waivers;
-use crate::findings::{Earlier, Finding, History, State, Verdict, Who};
+use crate::findings::{Asker, Asking, Earlier, Finding, History, State, Verdict, Who};
 use crate::frame::{Card, LinkType};
 use crate::host::Address;
 use crate::identity::{self, ClassText, Identity, Mac};
@@ -138,6 +138,7 @@ pub(super) fn snapshot() -> Snapshot {
         defrag_bytes: 1_480,
     };
     snapshot.visibility = visibility();
+    snapshot.asking = Arc::new(asking());
     snapshot.sightings = Sightings {
         by_category: [
             ((KASPERSKY, Category::Update), 200),
@@ -170,7 +171,7 @@ pub(super) fn snapshot() -> Snapshot {
         hosts: [38, 0, 2, 1, 0, 0],
         findings_evicted: 2,
         findings_expired: 1,
-        refused: [1, 0, 5, 0, 2, 0, 3],
+        refused: [1, 4, 0, 5, 0, 2, 0, 3],
     };
     snapshot.resolved_addresses = 77;
     snapshot.ech_names = 120;
@@ -196,6 +197,7 @@ pub(super) fn empty() -> Snapshot {
         canary: Some(canary()),
         decode: Decode::default(),
         visibility: Visibility::default(),
+        asking: Arc::default(),
         sightings: Sightings::default(),
         findings: Vec::new(),
         changes: BTreeMap::new(),
@@ -289,6 +291,7 @@ fn visibility() -> Visibility {
     }
     seen.observations = [1_050, 1_050, 900, 140, 60, 0, 0, 0, 0];
     seen.hellos = [[700, 181, 19, 0], [138, 0, 0, 2]];
+    seen.encrypted_dns = [15, 6, 4, 0];
     seen.quic_initials = [140, 1, 0, 0];
     seen.judged_flows = 990;
     seen.judged_octets = 79_040_000;
@@ -296,6 +299,27 @@ fn visibility() -> Visibility {
     seen.flows_started = [1_100, 1_300];
     seen.flows_ended = [[40, 1_000], [100, 1_200]];
     seen
+}
+
+fn asking() -> Asking {
+    let asker = |host, hidden, public| Asker {
+        host: address(host),
+        hidden,
+        public,
+        resolver: (public > 0).then(|| address("8.8.8.8")),
+        last: at(7_000),
+    };
+    Asking {
+        hiding: 3,
+        hiding_by: [2, 1, 1, 0],
+        public: 2,
+        hosts: vec![
+            asker("10.1.2.3", [14, 0, 4, 0], 3),
+            asker("10.1.2.40", [1, 0, 0, 0], 0),
+            asker("10.1.2.41", [0, 6, 0, 0], 0),
+            asker("10.1.2.42", [0, 0, 0, 0], 9),
+        ],
+    }
 }
 
 fn findings() -> Vec<Finding> {
@@ -349,6 +373,7 @@ fn findings() -> Vec<Finding> {
             first_seen: at(-89_000),
             last_seen: at(-86_400),
         }],
+        asks: asking().hosts.first().copied(),
     };
     let likely = Finding {
         host: address("2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff"),
@@ -360,6 +385,7 @@ fn findings() -> Vec<Finding> {
         contacts: [2, 1, 0, 0, 0],
         sent: 0,
         received: 0,
+        asks: None,
         ..kaspersky.clone()
     };
     let web = Finding {
@@ -375,6 +401,7 @@ fn findings() -> Vec<Finding> {
         last_seen: at(600),
         state_since: at(500),
         contacts: [0, 0, 0, 5, 0],
+        asks: None,
         ..kaspersky.clone()
     };
     let embed = Finding {
@@ -404,6 +431,7 @@ pub(super) fn observation() -> Observation {
         vlan: None,
         ech: None,
         traits: None,
+        ecs: None,
     }
 }
 

@@ -84,6 +84,7 @@ impl Worker {
             }
             if flow.client.is_some_and(|it| it != side) {
                 self.desk.release(flow, context.number, context.at);
+                self.desk.tell_hidden(flow, context.number, context.at);
             }
         }
         let class = match flow {

@@ -95,7 +95,7 @@ fn a_payload_stands_for_patterns_and_is_claimed_once() {
     assert!(
         again[0]
             .to_string()
-            .contains("payload `kasa` stands at v.toml:13 too"),
+            .contains("payload `kasa` stands at v.toml:12 too"),
         "{again:?}"
     );
 }
