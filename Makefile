@@ -48,4 +48,5 @@ accuracy: build ## Compare with captures whose names are known, where they are, 
 	python3 bench/peers.py --sensor target/release/phonehome --captures "$(CAPTURES)"
 
 bench: build ## Compare speed and memory with peers
+	$(CARGO) run --locked --release -p phonehome-bench -- check
 	$(CARGO) run --locked --release -p phonehome-bench

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Names that phonehome, tshark and nDPI's ndpiReader find in the same captures, side by side.
 
-Usage: peers.py --sensor PROGRAM --captures FOLDER [--only GLOB] [--sample N] [--record FILE]
+Usage: peers.py --sensor PROGRAM --captures FOLDER [--only GLOB] [--named]
+                [--sample N] [--record FILE]
 
 FOLDER holds manifest.csv (a line a capture: file, sha256, must, ext), the captures, and
 expected/XX/SHA256.jsonl.gz, which say what names are on the wire and how sure that is. Of each
@@ -257,7 +258,10 @@ def compare(arguments, row):
     counts.update(
         ("expected", source) for (source, _), rank in levels.items() if rank < 2
     )
-    found = names_of_tshark(capture) if "tshark" in arguments.peers else None
+    found = None
+    if "tshark" in arguments.peers:
+        found = names_of_tshark(capture)
+        counts["tshark", "failed"] += found is None
     for source, name in sorted(found or ()):
         if cause_of_layers(found[source, name]["layers"]) is None:
             counts["tshark", source] += 1
@@ -265,7 +269,9 @@ def compare(arguments, row):
             cause = cause_for_tshark(source, name, found, levels, ours)
             only.append(("tshark", source, name, cause))
     if "ndpiReader" in arguments.peers:
-        for protocol, name in sorted(names_of_ndpi(capture) or ()):
+        flows = names_of_ndpi(capture)
+        counts["ndpiReader", "failed"] += flows is None
+        for protocol, name in sorted(flows or ()):
             sources = NDPI_SOURCES.get(protocol, ())
             for source in sources:
                 # One flow, one name: it is counted for each source that truly has it.
@@ -294,6 +300,8 @@ def report(arguments, files, counts, only):
             cells.append(str(sum(counts[program, it] for it in of)))
         lines.append(f"| {source} | " + " | ".join(cells) + " |")
     for peer in arguments.peers:
+        if counts[peer, "failed"]:
+            lines += ["", f"{peer} did not read {counts[peer, 'failed']} of the captures."]
         causes = collections.defaultdict(list)
         for file, (who, source, name, cause) in only:
             if who == peer:
@@ -328,6 +336,7 @@ def main():
     parser.add_argument("--sensor", required=True, help="the program")
     parser.add_argument("--captures", required=True, help="folder with manifest.csv")
     parser.add_argument("--only", help="captures whose file fits this pattern")
+    parser.add_argument("--named", action="store_true", help="captures with expected names only")
     parser.add_argument("--sample", type=int, default=1, help="every Nth capture only")
     parser.add_argument("--record", help="write the result to this file too")
     parser.add_argument("-j", type=int, default=os.cpu_count(), help="captures at once")
@@ -343,6 +352,8 @@ def main():
     rows = [it for it in rows if os.path.isfile(os.path.join(arguments.captures, it["file"]))]
     if arguments.only:
         rows = [it for it in rows if fnmatch.fnmatch(it["file"], arguments.only)]
+    if arguments.named:
+        rows = [it for it in rows if int(it["must"]) + int(it["ext"])]
     rows = rows[:: arguments.sample]
     if not rows:
         sys.exit(f"peers: no capture of {manifest} is there")

@@ -18,6 +18,7 @@ use crate::measure;
 use crate::pages;
 use crate::peers::{self, Peer};
 use crate::report;
+use crate::sums;
 
 mod wire;
 
@@ -44,7 +45,8 @@ enum Command {
     Floods(FloodArguments),
     /// Measure size and time of the pages of a large site
     Pages(PageArguments),
-    /// Compare the names that `phonehome names` reads with those that were generated
+    /// Compare the names that `phonehome names` reads with those that were generated, and check the
+    /// sums of what could be seen
     Check(CheckArguments),
     /// Find the highest rate at which each program loses no frame on a wire (needs root)
     Live(wire::LiveArguments),
@@ -268,9 +270,14 @@ fn run_check(arguments: CheckArguments) -> Result<ExitCode, Error> {
         Some(path) => path,
         None => Capture::cached(arguments.capture.spec())?.path,
     };
-    let outcome = check::run(&peers::sensor()?, &path)?;
+    let sensor = peers::sensor()?;
+    let outcome = check::run(&sensor, &path)?;
     print(&report::accuracy(&outcome))?;
-    Ok(ExitCode::from(u8::from(!outcome.is_exact())))
+    let sums = sums::run(&sensor, &path)?;
+    print(&format!("\n{}", sums.text()))?;
+    Ok(ExitCode::from(u8::from(
+        !outcome.is_exact() || !sums.hold(),
+    )))
 }
 
 impl CaptureArguments {

@@ -12,6 +12,7 @@
 //! - [`floods`] measures what floods cost, and what they hide.
 //! - [`pages`] measures the pages of a large site.
 //! - [`check`] compares the names that phonehome reads with those that were generated.
+//! - [`sums`] checks the sums of the visibility ledger in what it prints.
 //! - [`live`] sends frames over a wire of its own and finds the rate at which none is lost.
 //! - [`events`] measures on such a wire how many events an output takes.
 //! - [`soak`] runs the sensor on it for a long time, with troubles; [`interrupt`] ends it.
@@ -38,6 +39,7 @@ mod pages;
 mod peers;
 mod report;
 mod soak;
+mod sums;
 
 fn main() -> ExitCode {
     match cli::run(cli::Arguments::parse()) {

@@ -4,6 +4,7 @@
 //! is as grave as `--fail-on` names.
 
 use std::io::{IsTerminal, Write};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use ipnet::IpNet;
 use phonehome_signatures::{Base, Catalogue};
 
 use crate::findings::Verdict;
-use crate::host::HomeNetworks;
+use crate::host::{Address, HomeNetworks};
 
 mod config;
 mod directives;
@@ -64,6 +65,9 @@ struct Watch {
     /// [default: private and unique-local ranges]
     #[arg(long = "home-network", value_name = "CIDR", value_delimiter = ',')]
     home_networks: Vec<IpNet>,
+    /// Public resolvers that the site itself uses; questions to them pass nothing by
+    #[arg(long = "own-resolver", value_name = "ADDRESS", value_delimiter = ',')]
+    own_resolvers: Vec<IpAddr>,
     /// Folder of signature packs (*.toml); a pack with the id of a built-in one replaces it
     #[arg(long, value_name = "DIR")]
     signatures: Option<PathBuf>,
@@ -140,6 +144,10 @@ impl Watch {
         } else {
             HomeNetworks::new(self.home_networks.iter().copied())
         }
+    }
+
+    fn own_resolvers(&self) -> impl Iterator<Item = Address> + '_ {
+        self.own_resolvers.iter().copied().map(Address::from)
     }
 
     fn catalogue(&self) -> Result<Arc<Catalogue>, Failure> {

@@ -8,7 +8,7 @@
 //! the default. Out comes a [`Effective`] configuration, or everything that is wrong in any layer,
 //! each with its place and with what would be right. Nothing is opened here but the file itself.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use phonehome_signatures::{Base, Catalogue, LoadError};
 
 use crate::capture::settings::{Prefilter, Settings};
 use crate::findings::{Limits, Spans};
-use crate::host::{DEFAULT_HOME, HomeNetworks};
+use crate::host::{Address, DEFAULT_HOME, HomeNetworks};
 use crate::intake::MAX_WORKERS;
 use crate::log::{Format, Level};
 use crate::pipeline::{MAX_INPUTS, Sizes};
@@ -103,6 +103,9 @@ keys! {
     /// Address blocks of the monitored network; only hosts in them can have a finding.
     home_network: Vec<IpNet> = default_home()
         => "home-network", "CIDR", OnReload, 1..=1024;
+    /// Public resolvers that the site itself uses; questions to them pass nothing by.
+    own_resolver: Vec<IpAddr> = Vec::new()
+        => "own-resolver", "ADDRESS", AtStart, 0..=64;
     /// Folder of signature packs (*.toml); a pack with the id of a built-in one replaces it.
     signatures: Option<PathBuf> = None
         => "signatures", "DIR", OnReload, ANY;
@@ -328,6 +331,11 @@ impl Config {
     #[must_use]
     pub fn home(&self) -> HomeNetworks {
         HomeNetworks::new(self.home_network.iter().copied())
+    }
+
+    /// The public resolvers that the site itself uses.
+    pub fn own_resolvers(&self) -> impl Iterator<Item = Address> + '_ {
+        self.own_resolver.iter().copied().map(Address::from)
     }
 
     /// Reads and compiles the packs.

@@ -16,7 +16,7 @@ use crate::identity::Statement;
 use crate::names::tls::{EchConfig, Outer};
 use crate::names::{Endpoint, Name, Observation, Source, Transport};
 use crate::time::Timestamp;
-use crate::visibility::Unnamed;
+use crate::visibility::{EncryptedDns, Unnamed};
 
 /// How far an exchange got. The order is that of getting farther.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -179,6 +179,28 @@ pub struct Offer {
     pub configs: Vec<Arc<EchConfig>>,
 }
 
+/// A host asks in DNS so that the questions cannot be read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct HiddenQuestions {
+    /// Who asks.
+    pub client: Address,
+    /// What hides them.
+    pub kind: EncryptedDns,
+    /// Whether the resolver was seen to answer; anyone can ask in the name of any host.
+    pub is_answered: bool,
+}
+
+/// A host asked a public resolver in clear.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PublicQuestions {
+    /// Who asked.
+    pub client: Address,
+    /// The public resolver.
+    pub resolver: Address,
+    /// Questions since they were last told.
+    pub count: u32,
+}
+
 /// Something a worker found that concerns findings.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Notice {
@@ -217,4 +239,8 @@ pub enum What {
     Resolver(Address),
     /// A host took an HTTP CONNECT or an absolute URI from another host.
     Proxy(Address),
+    /// A host asks in DNS so that the questions cannot be read; told once a flow.
+    HiddenQuestions(HiddenQuestions),
+    /// A host asked a public resolver; told at ticks, by each worker that saw such questions.
+    PublicQuestions(PublicQuestions),
 }

@@ -157,7 +157,9 @@ impl Judge {
             | What::Identity(_)
             | What::Asked(_)
             | What::Resolver(_)
-            | What::Proxy(_) => true,
+            | What::Proxy(_)
+            | What::HiddenQuestions(_)
+            | What::PublicQuestions(_) => true,
         }
     }
 
@@ -619,6 +621,7 @@ mod tests {
             vlan: None,
             ech: Some(Ech::Unknown),
             traits: None,
+            ecs: None,
         };
         Box::new(Veiled {
             observation,

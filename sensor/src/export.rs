@@ -17,7 +17,7 @@ use phonehome_signatures::{Catalogue, Category, Directives, VendorId};
 
 use crate::detection::Reach;
 use crate::findings::waivers::Waivers;
-use crate::findings::{Finding, History, Verdict};
+use crate::findings::{Asking, Finding, History, Verdict};
 use crate::frame::{Card, LinkType};
 use crate::host::Address;
 use crate::names::Source;
@@ -65,6 +65,8 @@ pub struct Snapshot {
     pub decode: Decode,
     /// What could and could not be named.
     pub visibility: Visibility,
+    /// How hosts ask in DNS past the site's own resolvers.
+    pub asking: Arc<Asking>,
     /// What signatures claimed.
     pub sightings: Sightings,
     /// All findings, in any order.
@@ -85,12 +87,12 @@ pub struct Snapshot {
     pub resolved_addresses: u64,
     /// Remembered names that were forgotten because the table was full.
     pub resolved_evicted: u64,
-    /// Addresses and devices of which an identity is known, and how many of each made room for others.
-    pub identities: [[u64; 2]; 2],
     /// Names that encrypted hellos are judged by, by client and in all.
     pub ech_names: u64,
     /// What there was no room for when hellos were judged: names, and verdicts on open flows.
     pub ech_evicted: [u64; 2],
+    /// Addresses and devices of which an identity is known, and how many of each made room for others.
+    pub identities: [[u64; 2]; 2],
     /// What has happened to findings since the beginning.
     pub history: History,
     /// How findings are kept; `None` where they are not.
@@ -198,8 +200,9 @@ pub struct Room {
 pub const ROLES: [&str; 6] = ["client", "server", "resolver", "proxy", "manager", "router"];
 
 /// Collections that refuse newcomers when they are full.
-pub const REFUSED: [&str; 7] = [
+pub const REFUSED: [&str; 8] = [
     "hosts",
+    "dns-askers",
     "findings",
     "finding-names",
     "finding-signatures",
@@ -263,6 +266,9 @@ pub struct Capture {
     pub dropped_frames: [u64; 3],
     /// Frames longer than the snapshot length.
     pub truncated_frames: u64,
+    /// Frames that repeat one just read, as a mirror of both directions gives; among those that triage
+    /// settled.
+    pub repeated_frames: u64,
     /// Frames, and their octets on the wire, that a prefilter in the kernel kept from the sensor, and
     /// that are not among those received; absent where none is in force.
     pub cut_off: Option<[u64; 2]>,
@@ -274,6 +280,14 @@ pub struct Capture {
     pub first_frame: Option<Timestamp>,
     /// Capture time of the newest frame.
     pub last_frame: Option<Timestamp>,
+}
+
+impl Capture {
+    /// Frames that triage and workers settled.
+    #[must_use]
+    pub const fn processed_frames(&self) -> u64 {
+        self.triage_frames + self.worker_frames
+    }
 }
 
 /// What is left out of a live capture by choice.

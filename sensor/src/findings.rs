@@ -43,6 +43,7 @@
 //!   control; VPN; name resolution; discovery. Accounts, pages, scripts, content and advertising are
 //!   no kind: persons make such traffic too.
 //! - *Asked twice*: the same name asked at the system's resolver and at a public one within 100 ms.
+//!   Public are those of the catalogue's list, but for those that the settings say are the site's own.
 //! - *Steady*: in at least four different hours of each of three days.
 //! - Inferred `app` rows are the rest of a zone that only products use. Such a name makes a finding
 //!   `likely`, and may be the second kind beside a well-founded one; alone it never is more.
@@ -70,6 +71,7 @@ use crate::host::Address;
 use crate::names::{Endpoint, Name, Source, Transport};
 use crate::time::Timestamp;
 
+pub mod asking;
 mod book;
 mod devices;
 mod grounds;
@@ -86,6 +88,7 @@ pub mod waivers;
 mod watch;
 mod weight;
 
+pub use asking::{Asker, Asking};
 pub use book::Book;
 pub use devices::{Earlier, Who};
 pub use history::History;
@@ -186,6 +189,9 @@ pub struct Finding {
     pub device: Option<Device>,
     /// What other devices had that had the address before, the oldest first.
     pub earlier: Vec<Earlier>,
+    /// How the host asks in DNS past the site's own resolvers; `None` if it was not seen to, or asks
+    /// for others.
+    pub asks: Option<Asker>,
 }
 
 /// Something happened to a finding.
@@ -335,6 +341,8 @@ pub struct Counts {
     pub outside: u64,
     /// Times a host was not taken in.
     pub hosts_refused: u64,
+    /// Times a host that asks past the site's own resolvers was not remembered.
+    pub askers_refused: u64,
     /// Records that made room for others.
     pub findings_evicted: u64,
     /// Sightings and octets without a record for want of room.

@@ -7,7 +7,7 @@ use crate::names::dns::DNS_PORT;
 use crate::names::quic::Initials;
 use crate::names::{Endpoint, Name, Observation, Source, Transport};
 use crate::time::Timestamp;
-use crate::visibility::Unnamed;
+use crate::visibility::{EncryptedDns, Unnamed};
 use phonehome_signatures::SignatureId;
 
 mod index;
@@ -69,6 +69,8 @@ pub struct Details {
     pub veil: Veil,
     /// Whether the datagrams have proved to be DNS messages.
     pub dns: bool,
+    /// What hides its questions in DNS, if it is known to carry such.
+    pub encrypted_dns: Option<Hidden>,
     /// Whether the names of the server's certificate have been told.
     pub certified: bool,
     /// Whether the flow waits in the queue of those whose messages may be given up.
@@ -88,6 +90,15 @@ pub struct Claim {
     pub told: [u64; 2],
     /// Whether the flow is on the list of those that have something to tell at the next tick.
     pub is_due: bool,
+}
+
+/// Questions in DNS that a flow hides.
+#[derive(Clone, Copy, Debug)]
+pub struct Hidden {
+    /// What hides them.
+    pub kind: EncryptedDns,
+    /// Whether it was told that the client hides its questions.
+    pub told: bool,
 }
 
 /// What has been seen of a flow.
@@ -206,10 +217,17 @@ impl Flow {
         self.details.as_mut()?.claim.as_deref_mut()
     }
 
-    /// Whether a sighting waits until it is known how far the exchange got.
+    /// Whether something waits to be told until it is known how far the exchange got.
     #[must_use]
     pub fn holds_back(&self) -> bool {
-        self.claim().is_some_and(|it| it.held.is_some())
+        self.claim().is_some_and(|it| it.held.is_some()) || self.hides_untold()
+    }
+
+    /// Whether it hides questions in DNS, and that was not told yet.
+    #[must_use]
+    pub fn hides_untold(&self) -> bool {
+        let hidden = self.details().and_then(|it| it.encrypted_dns);
+        hidden.is_some_and(|it| !it.told)
     }
 
     /// The side that opened the flow: the sender of the SYN or of the hello, else the end with the

@@ -16,8 +16,10 @@ use crate::frame::{Frame, LinkType, Run};
 use crate::time::Timestamp;
 use crate::triage::{Triage, tick_of};
 use clock::Clock;
+use repeats::Repeats;
 
 mod clock;
+mod repeats;
 
 pub use clock::Steps;
 
@@ -37,6 +39,7 @@ pub trait Outlet {
 #[derive(Debug)]
 pub struct Intake {
     decoder: Decoder,
+    repeats: Repeats,
     triage: Triage,
     counts: IntakeCounts,
     number: u64,
@@ -53,8 +56,10 @@ pub struct IntakeCounts {
     pub frames: u64,
     /// Their octets on the wire.
     pub octets: u64,
-    /// Frames settled by triage, those that cannot be decoded included.
+    /// Frames settled by triage, those that cannot be decoded and repeats included.
     pub triaged: u64,
+    /// Frames that repeat one just read, where it was looked for repeats.
+    pub repeated: u64,
     /// Frames handed to workers, by worker.
     pub forwarded: [u64; MAX_WORKERS],
     /// First header of the first frame.
@@ -86,6 +91,7 @@ impl Intake {
     pub fn one_of(triage: Triage, steps: Steps, (number, captures): (u64, u64)) -> Self {
         Self {
             decoder: Decoder::default(),
+            repeats: Repeats::default(),
             triage,
             counts: IntakeCounts::default(),
             number,
@@ -104,29 +110,11 @@ impl Intake {
         // Made once: only places of the group at hand are read.
         let mut group: [Option<Walked<'_>>; GROUP] = [const { None }; GROUP];
         for frames in run.groups(GROUP) {
-            for (place, frame) in group.iter_mut().zip(frames.clone()) {
-                self.counts.octets += u64::from(frame.wire_len);
-                self.counts.truncated += u64::from(frame.wire_len as usize > frame.bytes.len());
-                *place = walk(&frame).and_then(Walked::of);
-                if let Some(walked) = place {
-                    self.triage.prefetch(walked.hash);
-                    self.decoder.counts_mut().walked(&frame, &walked.packet);
-                }
-            }
-            for (walked, frame) in group.iter().zip(frames) {
-                self.advance(frame.at, self.number, outlet);
-                let to = match walked {
-                    Some(walked) => {
-                        let moment = (self.number, self.span.unwrap_or(0));
-                        admit(&mut self.triage, walked, moment, outlet)
-                    }
-                    None => self.slow(&frame, outlet),
-                };
-                match to {
-                    Some(worker) => self.counts.forwarded[worker] += 1,
-                    None => self.counts.triaged += 1,
-                }
-                self.number += self.stride;
+            let first = frames.clone().next().map_or(Timestamp::MIN, |it| it.at);
+            if self.repeats.watches(frames.len() as u64, first) {
+                self.take_watched(frames, &mut group, outlet);
+            } else {
+                self.take_group(frames, &mut group, outlet);
             }
         }
     }
@@ -190,12 +178,75 @@ impl Intake {
         &mut self.triage
     }
 
+    /// Takes a group of frames without those that repeat another.
+    #[cold]
+    #[inline(never)]
+    fn take_watched<'a>(
+        &mut self,
+        frames: impl Iterator<Item = Frame<'a>>,
+        group: &mut [Option<Walked<'a>>; GROUP],
+        outlet: &mut impl Outlet,
+    ) {
+        let mut kept: [Option<Frame<'_>>; GROUP] = [None; GROUP];
+        let mut places = kept.iter_mut();
+        for frame in frames {
+            if self.repeats.is_repeat(&frame) {
+                self.counts.octets += u64::from(frame.wire_len);
+                self.counts.truncated += u64::from(frame.wire_len as usize > frame.bytes.len());
+                self.counts.repeated += 1;
+                self.counts.triaged += 1;
+            } else if let Some(place) = places.next() {
+                *place = Some(frame);
+            }
+        }
+        self.take_group(kept.iter().flatten().copied(), group, outlet);
+    }
+
+    /// Takes a group of frames.
+    #[inline]
+    fn take_group<'a>(
+        &mut self,
+        frames: impl Iterator<Item = Frame<'a>> + Clone,
+        group: &mut [Option<Walked<'a>>; GROUP],
+        outlet: &mut impl Outlet,
+    ) {
+        for (place, frame) in group.iter_mut().zip(frames.clone()) {
+            self.counts.octets += u64::from(frame.wire_len);
+            self.counts.truncated += u64::from(frame.wire_len as usize > frame.bytes.len());
+            *place = walk(&frame).and_then(Walked::of);
+            if let Some(walked) = place {
+                self.triage.prefetch(walked.hash);
+                self.decoder.counts_mut().walked(&frame, &walked.packet);
+            }
+        }
+        for (walked, frame) in group.iter().zip(frames) {
+            self.advance(frame.at, self.number, outlet);
+            let to = match walked {
+                Some(walked) => {
+                    let moment = (self.number, self.span.unwrap_or(0));
+                    admit(&mut self.triage, walked, moment, outlet)
+                }
+                None => self.slow(&frame, outlet),
+            };
+            match to {
+                Some(worker) => self.counts.forwarded[worker] += 1,
+                None => self.counts.triaged += 1,
+            }
+            self.number += self.stride;
+        }
+    }
+
     /// Takes a frame that is not for the walk; gives the worker of its packet, if it passes.
     #[cold]
     #[inline(never)]
     fn slow(&mut self, frame: &Frame<'_>, outlet: &mut impl Outlet) -> Option<usize> {
+        let is_wrapped = self.repeats.is_watching() && repeats::is_wrapped(frame);
         match self.decoder.decode(frame) {
             Decoded::Packet(packet) => {
+                if is_wrapped && self.repeats.is_repeat_inside(&packet) {
+                    self.counts.repeated += 1;
+                    return None;
+                }
                 let moment = (self.number, self.span.unwrap_or(0));
                 admit(&mut self.triage, &Walked::of(packet)?, moment, outlet)
             }
@@ -235,6 +286,7 @@ impl AddAssign<&Self> for IntakeCounts {
         self.frames += other.frames;
         self.octets += other.octets;
         self.triaged += other.triaged;
+        self.repeated += other.repeated;
         for (sum, count) in self.forwarded.iter_mut().zip(other.forwarded) {
             *sum += count;
         }

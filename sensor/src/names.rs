@@ -14,6 +14,7 @@ use crate::host::Address;
 use crate::time::Timestamp;
 
 pub mod dns;
+pub mod dnscrypt;
 pub mod http;
 pub mod quic;
 pub mod tls;
@@ -238,6 +239,9 @@ pub struct Observation {
     /// What the hello shows of the program that sent it; `None` where there is no hello, and where
     /// neither all names are asked for nor a signature claims this one.
     pub traits: Option<Arc<tls::Traits>>,
+    /// The network that a question in DNS is said to be asked for; never who asks. In a box, as
+    /// hardly any question has one.
+    pub ecs: Option<Box<dns::Subnet>>,
 }
 
 impl Observation {
@@ -294,6 +298,7 @@ mod tests {
             vlan: None,
             ech: None,
             traits: None,
+            ecs: None,
         };
         assert_eq!(answer.client().port, 4000);
         assert_eq!(answer.server().port, 53);

@@ -176,6 +176,8 @@ pub struct InputCounts {
     pub dropped: u64,
     /// Frames longer than what was kept of them.
     pub truncated: u64,
+    /// Frames that repeat one just read, among those that triage settled.
+    pub repeated: u64,
     /// Capture time of the first frame.
     pub first: Option<Timestamp>,
     /// Capture time of the newest frame.
@@ -200,6 +202,7 @@ impl AddAssign<&Self> for InputCounts {
         self.worked += other.worked;
         self.dropped += other.dropped;
         self.truncated += other.truncated;
+        self.repeated += other.repeated;
         self.first = [self.first, other.first].into_iter().flatten().min();
         self.last = self.last.max(other.last);
     }

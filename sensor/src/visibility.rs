@@ -53,6 +53,35 @@ impl Unnamed {
     }
 }
 
+/// A way of asking in DNS that hides the question.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum EncryptedDns {
+    /// DNS over HTTPS (RFC 8484), known by the name or address of a public resolver alone.
+    Doh,
+    /// DNS over TLS (RFC 7858).
+    Dot,
+    /// DNS over QUIC (RFC 9250).
+    Doq,
+    /// DNSCrypt, version 2.
+    Dnscrypt,
+}
+
+impl EncryptedDns {
+    /// All ways, in the order in which they are listed everywhere.
+    pub const ALL: [Self; 4] = [Self::Doh, Self::Dot, Self::Doq, Self::Dnscrypt];
+
+    /// The word for it in output and labels.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Doh => "doh",
+            Self::Dot => "dot",
+            Self::Doq => "doq",
+            Self::Dnscrypt => "dnscrypt",
+        }
+    }
+}
+
 /// A protocol whose messages are read for a name.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Protocol {
@@ -126,6 +155,8 @@ pub struct Visibility {
     pub observations: [u64; Source::ALL.len()],
     /// Client hellos by [`Transport`] and [`crate::names::tls::Ech`].
     pub hellos: [[u64; 4]; 2],
+    /// Flows to resolvers whose questions cannot be read, by [`EncryptedDns`]; named ones among them.
+    pub encrypted_dns: [u64; 4],
     /// QUIC Initials of clients: version 1, version 2, a draft, another version.
     pub quic_initials: [u64; 4],
     /// Flows ended by [`Transport`], seen in one direction and in both.
@@ -169,6 +200,18 @@ impl Visibility {
         })
     }
 
+    /// The same without an estimate of loss: where flows are cut off on purpose, what is cut off looks
+    /// like loss.
+    #[must_use]
+    pub fn without_loss(self) -> Self {
+        Self {
+            judged_flows: 0,
+            judged_octets: 0,
+            missing_octets: 0,
+            ..self
+        }
+    }
+
     /// Counts a message by what became of it.
     pub fn message(&mut self, protocol: Protocol, result: MessageResult) {
         self.messages[protocol as usize][result as usize] += 1;
@@ -189,6 +232,7 @@ impl AddAssign<&Self> for Visibility {
         );
         add(&mut self.observations, &other.observations);
         add(self.hellos.as_flattened_mut(), other.hellos.as_flattened());
+        add(&mut self.encrypted_dns, &other.encrypted_dns);
         add(&mut self.quic_initials, &other.quic_initials);
         add(
             self.flows_ended.as_flattened_mut(),

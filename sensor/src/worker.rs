@@ -26,6 +26,7 @@ use crate::time::Timestamp;
 
 use crate::visibility::Visibility;
 use desk::{Desk, Due, Roles};
+use past::Past;
 use pending::Pending;
 use repeats::Repeats;
 use unfinished::Unfinished;
@@ -33,7 +34,9 @@ use unfinished::Unfinished;
 mod datagram;
 mod desk;
 mod dns;
+mod hidden;
 mod identities;
+mod past;
 mod pending;
 mod repeats;
 mod segment;
@@ -99,6 +102,7 @@ impl Worker {
             catalogue,
             report,
             pending: Pending::default(),
+            past: Past::default(),
             repeats: Repeats::default(),
             visibility: Visibility::default(),
             roles: Roles::default(),
@@ -281,7 +285,8 @@ impl Worker {
     }
 
     /// Tells of what time has ended or brought on, in the order in which flows and exchanges began:
-    /// `ended` flows, octets of flows with a claimed name, and DNS exchanges.
+    /// `ended` flows, octets of flows with a claimed name, DNS exchanges, and questions to public
+    /// resolvers.
     fn close(
         &mut self,
         ended: &[u32],
@@ -295,13 +300,11 @@ impl Worker {
         let opened_by = |it: u32| self.flows.flow(it).opened_by;
         events.extend(ended.iter().map(|it| (opened_by(*it), Event::End, *it)));
         events.sort_unstable();
-        let mut silent = self.desk.pending.expire(span);
-        silent.sort_by_key(|it| it.0);
-        let mut silent = silent.into_iter().peekable();
+        let mut late = self.desk.late(span).into_iter().peekable();
         tell(&mut self.desk.told);
         for (since, event, place) in events {
-            while let Some((since, sighting)) = silent.next_if(|it| it.0 < since) {
-                self.desk.unanswered(sighting, since, (number, at));
+            while let Some((since, what)) = late.next_if(|it| it.0 < since) {
+                self.desk.tell_late(what, since, (number, at));
             }
             if self.flows.flow(place).opened_by != since {
                 continue;
@@ -324,8 +327,8 @@ impl Worker {
                 tell(&mut self.desk.told);
             }
         }
-        for (since, sighting) in silent {
-            self.desk.unanswered(sighting, since, (number, at));
+        for (since, what) in late {
+            self.desk.tell_late(what, since, (number, at));
         }
         tell(&mut self.desk.told);
     }

@@ -74,6 +74,7 @@ const ARROWS: [(&str, &[&str]); 32] = [
             "names",
             "resolved",
             "time",
+            "visibility",
         ],
     ),
     (

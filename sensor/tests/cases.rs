@@ -1,4 +1,4 @@
-//! `phonehome names` on the capture cases, against what each expects.
+//! `phonehome names` and `phonehome read` on the capture cases, against what each expects.
 
 #![allow(
     clippy::unwrap_used,
@@ -37,6 +37,48 @@ fn the_number_of_workers_changes_no_octet() {
             let same = outcome.stdout == alone.stdout;
             assert!(same, "{} with {workers} workers", name(&case));
         }
+    }
+}
+
+#[test]
+fn every_case_gives_the_findings_that_it_expects() {
+    let mut wrong = Vec::new();
+    let mut compared = 0;
+    for case in sensor::cases() {
+        if !case.join("findings.json").exists() {
+            continue;
+        }
+        compared += 1;
+        let expected = object(&read(&case, "findings.json"));
+        let input = case.join("input.pcap");
+        let mut documents = Vec::new();
+        for workers in ["1", "3"] {
+            let args = ["read", "--json", "--workers", workers].map(AsRef::as_ref);
+            let outcome = sensor::run(args.into_iter().chain([input.as_os_str()])).ended_with(0);
+            if let Err(why) = holds(&expected, &outcome.json(), "") {
+                wrong.push(format!("{} with {workers} workers: {why}", name(&case)));
+            }
+            documents.push(outcome.stdout);
+        }
+        let same = documents.iter().all(|it| *it == documents[0]);
+        assert!(same, "{}: workers make a difference", name(&case));
+    }
+    assert!(compared > 15, "{compared} cases have findings");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_differs_from_a_documents_expectation_is_told_with_its_place() {
+    let expected = object(r#"{"a":[{"b":1}],"c":"x"}"#);
+    for (given, why) in [
+        (r#"{"a":[{"b":1,"more":0}],"c":"x","d":3}"#, Ok(())),
+        (r#"{"a":[{"b":2}],"c":"x"}"#, Err(".a[0].b is 2, not 1")),
+        (r#"{"a":[{}],"c":"x"}"#, Err(".a[0].b is null, not 1")),
+        (r#"{"a":[],"c":"x"}"#, Err(".a is [], not [{\"b\":1}]")),
+        (r#"{"a":[{"b":1}]}"#, Err(".c is null, not \"x\"")),
+    ] {
+        let outcome = holds(&expected, &object(given), "");
+        assert_eq!(outcome, why.map_err(str::to_owned), "{given}");
     }
 }
 
@@ -83,27 +125,13 @@ fn findings_say_who_hosts_are() {
             let given = findings.iter().find(is_it).unwrap_or(&Value::Null);
             let mut wanted = wanted.clone();
             wanted["vendor"] = serde_json::json!({"id": wanted["vendor"]});
-            if !holds(given, &wanted) {
-                wrong.push(format!("{}:\n  {line}\n  {given}", name(&case)));
+            if let Err(why) = holds(&wanted, given, "") {
+                wrong.push(format!("{}: {why}\n  {line}\n  {given}", name(&case)));
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(with_hosts > 10, "cases with hosts.jsonl: {with_hosts}");
-}
-
-/// Whether a value has all that is wanted of it: null is absent, and lists are of one length.
-fn holds(given: &Value, wanted: &Value) -> bool {
-    match (given, wanted) {
-        (Value::Object(given), Value::Object(wanted)) => wanted
-            .iter()
-            .all(|(key, it)| holds(given.get(key).unwrap_or(&Value::Null), it)),
-        (Value::Array(given), Value::Array(wanted)) => {
-            given.len() == wanted.len() && given.iter().zip(wanted).all(|(a, b)| holds(a, b))
-        }
-        (Value::Null, Value::Array(wanted)) => wanted.is_empty(),
-        (given, wanted) => given == wanted,
-    }
 }
 
 /// Compares line by line, and only the keys that the expectation has.
@@ -126,6 +154,29 @@ fn compare(expected: &str, printed: &str) -> Result<(), String> {
     match lines.next() {
         Some(more) => Err(format!("a line too many: {more}")),
         None => Ok(()),
+    }
+}
+
+/// Whether a document holds what is expected: of objects the keys that are expected, of lists all
+/// items. What is not there is null, or an empty list.
+fn holds(expected: &Value, given: &Value, at: &str) -> Result<(), String> {
+    match (expected, given) {
+        (Value::Object(keys), Value::Object(_)) => {
+            for (key, value) in keys {
+                let given = given.get(key).unwrap_or(&Value::Null);
+                holds(value, given, &format!("{at}.{key}"))?;
+            }
+            Ok(())
+        }
+        (Value::Array(items), Value::Array(others)) if items.len() == others.len() => {
+            let mut pairs = (0..).zip(items.iter().zip(others));
+            pairs.try_for_each(|(place, (item, other)): (usize, _)| {
+                holds(item, other, &format!("{at}[{place}]"))
+            })
+        }
+        (Value::Array(items), Value::Null) if items.is_empty() => Ok(()),
+        _ if expected == given => Ok(()),
+        _ => Err(format!("{at} is {given}, not {expected}")),
     }
 }
 

@@ -257,7 +257,7 @@ impl Random {
 }
 
 /// Executions on inputs that are made, over all targets, unless the environment says otherwise.
-const EXECUTIONS: u64 = 200_000;
+const EXECUTIONS: u64 = 1_000_000;
 
 /// Longest input that is made.
 const MAX_INPUT: usize = 16 << 10;

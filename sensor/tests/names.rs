@@ -30,7 +30,7 @@ const KEYS: [&str; 8] = [
 ];
 
 /// Keys that may follow, in this order.
-const MORE_KEYS: [&str; 2] = ["vlan", "ech"];
+const MORE_KEYS: [&str; 4] = ["ech", "vlan", "alpn", "ja4"];
 
 #[test]
 fn each_line_has_the_keys_in_their_order() {
@@ -72,6 +72,8 @@ fn each_value_is_of_its_kind() {
         for port in ["src_port", "dst_port"] {
             assert!(it[port].as_u64().unwrap() <= 65_535, "{line}");
         }
+        let is_hello = ["tls-sni", "quic-sni"].contains(&source);
+        assert_eq!(it["ja4"].as_str().map(str::len), is_hello.then_some(36));
         let name = it["name"].as_str().unwrap();
         assert!(!name.is_empty() && !name.ends_with('.'), "{line}");
         assert_eq!(name, name.to_ascii_lowercase());
@@ -203,10 +205,11 @@ fn names_of(file: &Path) -> String {
     outcome.text().to_owned()
 }
 
-/// The keys of a flat object, in the order in which they are written.
+/// The keys of an object of values and lists, in the order in which they are written.
 fn keys(line: &str) -> Vec<&str> {
     let fields = line.trim_matches(['{', '}']).split(",\"");
-    let keys = fields.map(|it| it.split_once("\":").expect("a key and a value").0);
+    // What has no colon is the next item of a list.
+    let keys = fields.filter_map(|it| Some(it.split_once("\":")?.0));
     keys.map(|it| it.trim_start_matches('"')).collect()
 }
 

@@ -338,6 +338,43 @@ fn only_hosts_of_the_home_networks_have_findings() {
 }
 
 #[test]
+fn a_public_resolver_that_is_the_sites_own_is_no_second_one() {
+    let case = sensor::tests().join("cases/attribution-asked-twice/input.pcap");
+    let other = read(&["--json", "--own-resolver", "1.1.1.1"], &[&case]).json();
+    assert_eq!(other["visibility"]["public_dns_hosts"], 2);
+    let own = read(&["--json", "--own-resolver", "8.8.8.8"], &[&case]).json();
+    assert_eq!(own["visibility"]["public_dns_hosts"], 0);
+    assert_eq!(own["hosts"]["asking"], Value::Array(Vec::new()));
+    let verdicts: Vec<_> = sensor::verdicts(&own).into_iter().map(|it| it.2).collect();
+    assert_eq!(verdicts, ["likely", "likely"]);
+}
+
+#[test]
+fn an_event_says_which_network_a_question_is_asked_for() {
+    let case = sensor::tests().join("cases/dns-client-subnet/input.pcap");
+    let folder = TempDir::new().unwrap();
+    let events = folder.path().join("events.json");
+    read(&["--events", events.to_str().unwrap()], &[&case]).ended_with(0);
+    let text = fs::read_to_string(&events).unwrap();
+    let told: Vec<Value> = text
+        .lines()
+        .map(|it| serde_json::from_str::<Value>(it).unwrap())
+        .filter(|it| it["phonehome"]["kind"] == "sighting")
+        .map(|it| {
+            assert_eq!(it["src_ip"], "10.20.1.21");
+            it["phonehome"]["ecs"].clone()
+        })
+        .collect();
+    let text = |it: &str| Value::String(it.to_owned());
+    let expected = [
+        text("10.20.1.99/32"),
+        text("2001:db8:20:aa00::/56"),
+        Value::Null,
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
 fn a_pack_of_ones_own_finds_its_vendor() {
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("own.toml"), OWN_PACK).unwrap();

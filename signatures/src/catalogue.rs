@@ -56,9 +56,9 @@ pub struct Catalogue {
     /// The signatures of the packs, in the order of vendor and signature id.
     listed: Vec<SignatureId>,
     matcher: Matcher,
+    resolvers: Resolvers,
     /// Which signature claims a payload.
     payloads: BTreeMap<Payload, SignatureId>,
-    resolvers: Resolvers,
 }
 
 /// What a catalogue is loaded on top of.

@@ -30,10 +30,11 @@ pub struct Target {
 }
 
 /// All targets. Their parts make a thousand.
-pub const TARGETS: [Target; 17] = [
-    target("dns_message", messages::dns_message, 130),
+pub const TARGETS: [Target; 18] = [
+    target("dns_message", messages::dns_message, 120),
     target("dns_stream", messages::dns_stream, 90),
-    target("tls_hello", messages::tls_hello, 120),
+    target("ech_configs", messages::ech_configs, 20),
+    target("tls_hello", messages::tls_hello, 110),
     target("tls_certificate", messages::tls_certificate, 90),
     target("quic_initials", quic::initials, 40),
     target("http_head", messages::http_head, 110),

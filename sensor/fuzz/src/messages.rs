@@ -3,9 +3,9 @@
 use std::fmt::Debug;
 
 use phonehome::flow::stream::{Inserted, Stream};
-use phonehome::names::dns::{self, tcp_messages};
+use phonehome::names::dns::{self, RecordData, tcp_messages};
 use phonehome::names::tls::{self, client_hello, client_hello_message, server_names};
-use phonehome::names::{Malformed, Name, Parse, Parsed, http};
+use phonehome::names::{Malformed, Name, Parse, Parsed, Transport, http};
 
 use super::input::{Input, pieces};
 
@@ -25,6 +25,11 @@ pub(crate) fn dns_message(octets: &[u8]) {
     for question in message.questions().flatten() {
         let _ = question.name.to_name().map(|it| check_name(&it));
     }
+    for record in message.answers().flatten() {
+        if let RecordData::Https { ech, .. } | RecordData::Svcb { ech, .. } = record.data {
+            ech.map(configs);
+        }
+    }
     if dns::proves_itself(octets) {
         assert!(message.questions().all(|it| it.is_ok()));
     }
@@ -34,6 +39,17 @@ pub(crate) fn dns_message(octets: &[u8]) {
     // What comes before a cut is read as it is without one.
     for cut in [octets.len() / 2, octets.len() - 1] {
         assert!(whole.starts_with(&told(&octets[..cut])), "cut at {cut}");
+    }
+}
+
+/// A list of ECH configs, as HTTPS records carry it.
+pub(crate) fn ech_configs(octets: &[u8]) {
+    configs(octets);
+}
+
+fn configs(list: &[u8]) {
+    if let Ok(configs) = tls::ech_configs(list) {
+        assert!(configs.len() <= tls::MAX_CONFIGS);
     }
 }
 
@@ -101,6 +117,10 @@ pub(crate) fn tls_hello(octets: &[u8]) {
     if let Ok(Parse::Done(hello)) = &read {
         hello.server_name.iter().for_each(check_name);
     }
+    if let Some(traits) = tls::traits(octets) {
+        assert_eq!(traits.ja4.len(), 36, "{traits:?}");
+        assert!(traits.ja4.is_ascii() && traits.alpn.len() <= tls::MAX_PROTOCOLS);
+    }
     if !octets.is_empty() && !tls::may_begin_client_hello(octets) {
         assert!(read.is_err(), "the look says no, the parser {read:?}");
     }
@@ -120,6 +140,8 @@ pub(crate) fn tls_hello(octets: &[u8]) {
             is_same(&read, &message),
             "{read:?} in records, {message:?} without"
         );
+        let traits = tls::message_traits(octets, Transport::Tcp);
+        assert_eq!(tls::traits(&records), traits, "in records");
     }
 }
 

@@ -10,7 +10,7 @@ use phonehome::decode::{Decoded, Decoder, Packet, TransportHeader};
 use phonehome::flow::FlowKey;
 use phonehome::flow::stream::Stream;
 use phonehome::frame::Run;
-use phonehome::names::dns::DNS_PORT;
+use phonehome::names::dns::{self, DNS_PORT, RecordData};
 use phonehome::names::{http, quic, tls};
 
 use super::frames::encoded;
@@ -131,6 +131,18 @@ fn of_datagram(
     };
     if [src_port, dst_port].contains(&DNS_PORT) {
         seeds.insert(("dns_message", packet.payload.to_vec()));
+        let answers = dns::message(packet.payload).into_iter();
+        for record in answers
+            .flat_map(|it| it.answers().collect::<Vec<_>>())
+            .flatten()
+        {
+            if let RecordData::Https {
+                ech: Some(list), ..
+            } = record.data
+            {
+                seeds.insert(("ech_configs", list.to_vec()));
+            }
+        }
     }
     if quic::initial_version(packet.payload).is_some() && initials.len() < LONG {
         initials.extend((packet.payload.len() as u16).to_le_bytes());

@@ -64,7 +64,9 @@ pub(crate) fn settings(octets: &[u8]) {
 /// A web file.
 pub(crate) fn web_config(octets: &[u8]) {
     let text = String::from_utf8_lossy(octets);
-    let lines = text.split('\n').count() as u64;
+    // YAML has more ends of lines than most.
+    let ends = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
+    let lines = text.split(ends).count() as u64;
     let loaded = with_file(text.as_bytes(), |path| {
         let loaded = WebConfig::load(path);
         if let Err(error) = &loaded

@@ -113,6 +113,11 @@ impl Ledger {
         self.book.set_spans(self.spans);
     }
 
+    /// Takes public resolvers to be the site's own; to be called before anything is taken.
+    pub fn set_own_resolvers(&mut self, resolvers: impl IntoIterator<Item = Address>) {
+        self.book.set_own_resolvers(resolvers);
+    }
+
     /// Goes on with what an earlier run kept; to be called before anything is taken.
     pub fn restore(&mut self, kept: Kept, history: History) -> Restored {
         self.history = history;

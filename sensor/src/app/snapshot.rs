@@ -77,7 +77,12 @@ pub(super) fn snapshot(
         pipeline: pipeline(input, counts),
         canary: counts.canary.as_ref().map(canary),
         decode: decode(&counts.decode, counts.defrag_octets),
-        visibility: counts.visibility.clone(),
+        visibility: if counts.inputs.iter().any(|it| it.state.cut_off.is_some()) {
+            counts.visibility.clone().without_loss()
+        } else {
+            counts.visibility.clone()
+        },
+        asking: Arc::new(book.asking()),
         sightings: Sightings {
             by_category: tally.by_category.clone(),
             by_source: tally.by_source.clone(),
@@ -98,12 +103,12 @@ pub(super) fn snapshot(
         room: room(counts, book),
         resolved_addresses: book.resolved().len() as u64,
         resolved_evicted: book.resolved().evicted(),
+        ech_names: counts.ech.names,
+        ech_evicted: [counts.ech.names_evicted, counts.ech.verdicts_refused],
         identities: [
             book.directory().known().map(|it| it as u64),
             book.directory().evicted(),
         ],
-        ech_names: counts.ech.names,
-        ech_evicted: [counts.ech.names_evicted, counts.ech.verdicts_refused],
         protections: Arc::default(),
         history: History::default(),
         store: None,
@@ -140,6 +145,7 @@ fn room(counts: &Counts, book: &Book) -> Room {
         findings_expired: left_out.findings_expired,
         refused: [
             left_out.hosts_refused,
+            left_out.askers_refused,
             left_out.findings_refused,
             left_out.names_over,
             left_out.signatures_over,
@@ -203,6 +209,7 @@ fn interface(name: &str, counts: &InputCounts, finished: bool) -> Capture {
         worker_frames: counts.worked,
         dropped_frames: [state.lost_by_driver, state.lost_by_ring, counts.dropped],
         truncated_frames: counts.truncated,
+        repeated_frames: counts.repeated,
         cut_off: state.cut_off,
         rings: state.rings,
         card: state.card.clone(),
@@ -224,6 +231,7 @@ fn file(name: &str, counts: &Counts) -> Capture {
         worker_frames: counts.worked(),
         dropped_frames: [0; 3],
         truncated_frames: intake.truncated,
+        repeated_frames: intake.repeated,
         cut_off: None,
         rings: None,
         card: None,

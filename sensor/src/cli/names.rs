@@ -158,6 +158,7 @@ mod tests {
                 vlan: None,
                 ech: None,
                 traits: None,
+                ecs: None,
             };
             let at = observation.at;
             lines.take(&Notice {

@@ -63,6 +63,7 @@ pub(super) fn main(options: &Options) -> Ended {
         Limits::default(),
         input,
     );
+    ledger.set_own_resolvers(options.watch.own_resolvers());
     ledger.set_directives(duties.directives);
     ledger.set_waivers(duties.waivers);
     if let Some(path) = &options.events {

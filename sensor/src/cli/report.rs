@@ -174,6 +174,7 @@ fn of_files(options: &Options) -> Result<(Snapshot, ExitCode), Failure> {
     let input = Input::files(&options.files, sizes);
     let home = options.watch.home();
     let mut ledger = Ledger::new(Arc::clone(&loaded), home, Limits::default(), input);
+    ledger.set_own_resolvers(options.watch.own_resolvers());
     ledger.set_directives(duties.directives);
     ledger.set_waivers(duties.waivers);
     let damages = app::read(&reading, &loaded, &mut ledger).map_err(Failure::caused)?;

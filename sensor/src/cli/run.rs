@@ -59,6 +59,7 @@ pub(super) fn main(options: &Options) -> Ended {
         feed.input(),
     );
     ledger.set_spans(config.spans());
+    ledger.set_own_resolvers(config.own_resolvers());
     let store = match &config.state_folder {
         Some(folder) => Some(open_store(folder, config, &mut ledger)?),
         None => None,

@@ -244,6 +244,7 @@ impl<'a> Event<'a> {
                 object.alpn = alpn(&sighting.observation);
                 object.ja4 = ja4(&sighting.observation);
                 object.sightings = Some(stands_for);
+                object.ecs = sighting.observation.ecs.as_ref().map(ToString::to_string);
             }
             What::Change {
                 change, finding, ..
@@ -339,6 +340,9 @@ struct Phonehome<'a> {
     ja4: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sightings: Option<u64>,
+    /// The network that a question in DNS is said to be asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ecs: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     change: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]

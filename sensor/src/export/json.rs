@@ -9,12 +9,13 @@ use serde::ser::{SerializeMap, Serializer};
 
 use super::who::{DeviceRow, EarlierRow, IdentityRow};
 use super::{
-    DECODE_REASONS, LAYERS, PROGRAM, SKIPPED, STAGES, Snapshot, VERSION, link_word, rfc3339,
+    Capture, DECODE_REASONS, LAYERS, PROGRAM, SKIPPED, STAGES, Snapshot, VERSION, link_word,
+    rfc3339,
 };
 use crate::detection::Reach;
-use crate::findings::Finding;
+use crate::findings::{Asker, Finding};
 use crate::names::{Source, Transport};
-use crate::visibility::{MessageResult, Protocol, Unnamed, Visibility};
+use crate::visibility::{EncryptedDns, MessageResult, Protocol, Unnamed, Visibility};
 
 mod directives;
 mod hosts;
@@ -50,6 +51,15 @@ fn document(snapshot: &Snapshot, most: usize) -> Document<'_> {
         hosts: Hosts {
             seen: snapshot.hosts_seen,
             flagged: snapshot.flagged_hosts(),
+            asking: snapshot
+                .asking
+                .hosts
+                .iter()
+                .map(|it| AskerRow {
+                    host: Some(it.host.to_string()),
+                    ..asker(it)
+                })
+                .collect(),
         },
         findings: snapshot
             .findings_by_severity()
@@ -152,6 +162,24 @@ struct Generator {
 struct Hosts {
     seen: u64,
     flagged: usize,
+    /// Those that ask in DNS past the site's own resolvers, as far as they are shown one by one.
+    asking: Vec<AskerRow>,
+}
+
+/// How a host asks in DNS past the site's own resolvers.
+#[derive(Serialize)]
+struct AskerRow {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<String>,
+    /// Flows that hide its questions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encrypted_dns: Option<Map<u64>>,
+    /// Questions in clear to public resolvers, and the one asked last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_questions: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_resolver: Option<String>,
+    last_seen: String,
 }
 
 #[derive(Serialize)]
@@ -179,6 +207,7 @@ struct CaptureRow<'a> {
     frames: u64,
     octets: u64,
     truncated: u64,
+    repeated: u64,
     dropped: Map<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cut_off: Option<Map<u64>>,
@@ -219,6 +248,8 @@ struct FindingRow<'a> {
     /// What other devices had that had the address before.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     earlier: Vec<EarlierRow<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asks: Option<AskerRow>,
 }
 
 #[derive(Serialize)]
@@ -246,10 +277,22 @@ struct VisibilityPart {
     observations: Map<u64>,
     hellos: PerTransport<Map<u64>>,
     quic_initials: Map<u64>,
+    encrypted_dns_flows: Map<u64>,
+    encrypted_dns_hosts: EncryptedDnsHosts,
+    public_dns_hosts: u64,
     flows: PerTransport<Flows>,
+    loss: Loss,
     frames: Frames,
     decode_errors: Map<Map<u64>>,
     skipped_encapsulations: Map<u64>,
+}
+
+/// Hosts whose questions cannot be read; by kind, a host may count for several.
+#[derive(Serialize)]
+struct EncryptedDnsHosts {
+    all: u64,
+    #[serde(flatten)]
+    by_kind: Map<u64>,
 }
 
 #[derive(Serialize)]
@@ -273,10 +316,21 @@ struct Flows {
     evicted: u64,
 }
 
+/// Octets of TCP flows that were acknowledged and never seen.
+#[derive(Serialize)]
+struct Loss {
+    judged_flows: u64,
+    seen_octets: u64,
+    missing_octets: u64,
+}
+
 #[derive(Serialize)]
 struct Frames {
     received: u64,
+    processed: u64,
+    queued: u64,
     truncated: u64,
+    repeated: u64,
     dropped: Map<u64>,
 }
 
@@ -315,6 +369,7 @@ fn input(snapshot: &Snapshot) -> Input<'_> {
                 frames: it.received_frames,
                 octets: it.received_bytes,
                 truncated: it.truncated_frames,
+                repeated: it.repeated_frames,
                 dropped: counts(STAGES, &it.dropped_frames),
                 cut_off: it.cut_off.map(|it| counts(["frames", "octets"], &it)),
             })
@@ -374,6 +429,19 @@ fn finding<'a>(snapshot: &'a Snapshot, finding: &'a Finding) -> FindingRow<'a> {
             .collect(),
         device: finding.device.as_ref().map(DeviceRow::of),
         earlier: finding.earlier.iter().map(EarlierRow::of).collect(),
+        asks: finding.asks.as_ref().map(asker),
+    }
+}
+
+fn asker(asker: &Asker) -> AskerRow {
+    let kinds = asker.kinds();
+    let kinds = kinds.map(|(kind, count)| (kind.as_str(), u64::from(count)));
+    AskerRow {
+        host: None,
+        encrypted_dns: asker.hides().then(|| Map(kinds.collect())),
+        public_questions: Some(asker.public).filter(|it| *it > 0),
+        public_resolver: asker.resolver.map(|it| it.to_string()),
+        last_seen: rfc3339(asker.last),
     }
 }
 
@@ -390,6 +458,7 @@ fn visibility_of(snapshot: &Snapshot) -> VisibilityPart {
         let count = snapshot.decode.errors.get(&(layer, reason));
         (reason, count.copied().unwrap_or(0))
     };
+    let queued = snapshot.pipeline.workers.iter().map(|it| it.queued_frames);
     let skipped = |it| (it, snapshot.decode.skipped.get(it).copied().unwrap_or(0));
     VisibilityPart {
         connections: per_transport(seen, connections),
@@ -404,10 +473,24 @@ fn visibility_of(snapshot: &Snapshot) -> VisibilityPart {
         observations: counts(Source::ALL.map(Source::as_str), &seen.observations),
         hellos: per_transport(seen, |seen, it| counts(ECH, &seen.hellos[it as usize])),
         quic_initials: counts(QUIC_VERSIONS, &seen.quic_initials),
+        encrypted_dns_flows: counts(ENCRYPTED_DNS, &seen.encrypted_dns),
+        encrypted_dns_hosts: EncryptedDnsHosts {
+            all: snapshot.asking.hiding,
+            by_kind: counts(ENCRYPTED_DNS, &snapshot.asking.hiding_by),
+        },
+        public_dns_hosts: snapshot.asking.public,
         flows: per_transport(seen, flows),
+        loss: Loss {
+            judged_flows: seen.judged_flows,
+            seen_octets: seen.judged_octets,
+            missing_octets: seen.missing_octets,
+        },
         frames: Frames {
             received: captures.iter().map(|it| it.received_frames).sum(),
+            processed: captures.iter().map(Capture::processed_frames).sum(),
+            queued: queued.sum(),
             truncated: captures.iter().map(|it| it.truncated_frames).sum(),
+            repeated: captures.iter().map(|it| it.repeated_frames).sum(),
             dropped: counts(STAGES, &dropped),
         },
         decode_errors: Map(LAYERS
@@ -464,6 +547,13 @@ pub(super) const ECH: [&str; 4] = ["none", "grease", "real", "unknown"];
 
 /// Words for what the judging of encrypted hellos remembers.
 pub(super) const ECH_MEMORIES: [&str; 2] = ["names", "verdicts"];
+/// Words for what hides questions in DNS.
+const ENCRYPTED_DNS: [&str; EncryptedDns::ALL.len()] = [
+    EncryptedDns::Doh.as_str(),
+    EncryptedDns::Dot.as_str(),
+    EncryptedDns::Doq.as_str(),
+    EncryptedDns::Dnscrypt.as_str(),
+];
 
 /// Words for the versions of [`Visibility::quic_initials`].
 pub(super) const QUIC_VERSIONS: [&str; 4] = ["v1", "v2", "draft", "other"];

@@ -25,7 +25,7 @@ use crate::findings::Verdict;
 use crate::host::Address;
 use crate::names::{Source, Transport};
 use crate::time::Timestamp;
-use crate::visibility::{MessageResult, Protocol, Unnamed};
+use crate::visibility::{EncryptedDns, MessageResult, Protocol, Unnamed};
 
 mod directives;
 pub mod hosts;
@@ -152,6 +152,12 @@ fn capture(page: &mut Page, snapshot: &Snapshot) {
         "Frames longer than the snapshot length.",
         ["interface"],
         by_name(|it| it.truncated_frames),
+    );
+    page.counter(
+        "phonehome_capture_duplicate_frames_total",
+        "Frames that repeat one just read, as a mirror of both directions gives; triage settles them.",
+        ["interface"],
+        by_name(|it| it.repeated_frames),
     );
     page.gauge(
         "phonehome_capture_last_frame_timestamp_seconds",
@@ -305,6 +311,26 @@ fn flows(page: &mut Page, snapshot: &Snapshot) {
         ["transport"],
         by_transport(&seen.flows_evicted),
     );
+    page.counter(
+        "phonehome_tcp_judged_flows_total",
+        "TCP flows that ended and of which both beginnings were seen, so that acknowledgments could be \
+         held against what was seen.",
+        [],
+        [([], seen.judged_flows)],
+    );
+    page.counter(
+        "phonehome_tcp_seen_bytes_total",
+        "Stream bytes seen of TCP flows of which both beginnings were seen.",
+        [],
+        [([], seen.judged_octets)],
+    );
+    page.counter(
+        "phonehome_tcp_missing_bytes_total",
+        "Stream bytes of the same flows that the receiver acknowledged and the sensor never saw; a \
+         lower bound.",
+        [],
+        [([], seen.missing_octets)],
+    );
     page.gauge(
         "phonehome_flow_buffered_bytes",
         "Bytes held for messages in the making.",
@@ -374,6 +400,27 @@ fn visibility(page: &mut Page, snapshot: &Snapshot) {
             .into_iter()
             .zip(seen.quic_initials)
             .map(|(it, count)| ([it], count)),
+    );
+    page.counter(
+        "phonehome_encrypted_dns_flows_total",
+        "Flows to resolvers whose questions cannot be read.",
+        ["kind"],
+        EncryptedDns::ALL
+            .into_iter()
+            .zip(seen.encrypted_dns)
+            .map(|(it, count)| ([it.as_str()], count)),
+    );
+    page.gauge(
+        "phonehome_encrypted_dns_hosts",
+        "Home hosts that ask resolvers so that their questions cannot be read.",
+        [],
+        [([], float(snapshot.asking.hiding))],
+    );
+    page.gauge(
+        "phonehome_public_dns_hosts",
+        "Home hosts that ask public resolvers, which are not the site's own, in clear.",
+        [],
+        [([], float(snapshot.asking.public))],
     );
     page.gauge(
         "phonehome_resolved_addresses",

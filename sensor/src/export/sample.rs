@@ -14,7 +14,7 @@ use super::{
 };
 use crate::detection::Reach;
 use crate::findings::waivers::Waivers;
-use crate::findings::{Earlier, Finding, History, State, Verdict, Who};
+use crate::findings::{Asker, Asking, Earlier, Finding, History, State, Verdict, Who};
 use crate::frame::{Card, LinkType};
 use crate::host::Address;
 use crate::identity::{self, ClassText, Identity, Mac};
@@ -86,6 +86,7 @@ pub(super) fn snapshot() -> Snapshot {
         worker_frames: 34_119,
         dropped_frames: [0, 3, 1],
         truncated_frames: 12,
+        repeated_frames: 920,
         cut_off: Some([700, 980_000]),
         rings: Some([41, 1, 3]),
         card: Some(Card {
@@ -137,6 +138,7 @@ pub(super) fn snapshot() -> Snapshot {
         defrag_bytes: 1_480,
     };
     snapshot.visibility = visibility();
+    snapshot.asking = Arc::new(asking());
     snapshot.sightings = Sightings {
         by_category: [
             ((KASPERSKY, Category::Update), 200),
@@ -169,12 +171,12 @@ pub(super) fn snapshot() -> Snapshot {
         hosts: [38, 0, 2, 1, 0, 0],
         findings_evicted: 2,
         findings_expired: 1,
-        refused: [1, 0, 5, 0, 2, 0, 3],
+        refused: [1, 4, 0, 5, 0, 2, 0, 3],
     };
     snapshot.resolved_addresses = 77;
-    snapshot.identities = [[60, 44], [3, 0]];
     snapshot.ech_names = 120;
     snapshot.ech_evicted = [4, 0];
+    snapshot.identities = [[60, 44], [3, 0]];
     snapshot.protections = Protection::ALL
         .map(|it| match it {
             Protection::LandlockNetwork => (it, Standing::Unavailable("old kernel".to_owned())),
@@ -195,6 +197,7 @@ pub(super) fn empty() -> Snapshot {
         canary: Some(canary()),
         decode: Decode::default(),
         visibility: Visibility::default(),
+        asking: Arc::default(),
         sightings: Sightings::default(),
         findings: Vec::new(),
         changes: BTreeMap::new(),
@@ -205,9 +208,9 @@ pub(super) fn empty() -> Snapshot {
         room: Room::default(),
         resolved_addresses: 0,
         resolved_evicted: 0,
-        identities: [[0; 2]; 2],
         ech_names: 0,
         ech_evicted: [0; 2],
+        identities: [[0; 2]; 2],
         protections: Arc::default(),
         history: History::default(),
         store: Some(store()),
@@ -288,10 +291,35 @@ fn visibility() -> Visibility {
     }
     seen.observations = [1_050, 1_050, 900, 140, 60, 0, 0, 0, 0];
     seen.hellos = [[700, 181, 19, 0], [138, 0, 0, 2]];
+    seen.encrypted_dns = [15, 6, 4, 0];
     seen.quic_initials = [140, 1, 0, 0];
+    seen.judged_flows = 990;
+    seen.judged_octets = 79_040_000;
+    seen.missing_octets = 960_000;
     seen.flows_started = [1_100, 1_300];
     seen.flows_ended = [[40, 1_000], [100, 1_200]];
     seen
+}
+
+fn asking() -> Asking {
+    let asker = |host, hidden, public| Asker {
+        host: address(host),
+        hidden,
+        public,
+        resolver: (public > 0).then(|| address("8.8.8.8")),
+        last: at(7_000),
+    };
+    Asking {
+        hiding: 3,
+        hiding_by: [2, 1, 1, 0],
+        public: 2,
+        hosts: vec![
+            asker("10.1.2.3", [14, 0, 4, 0], 3),
+            asker("10.1.2.40", [1, 0, 0, 0], 0),
+            asker("10.1.2.41", [0, 6, 0, 0], 0),
+            asker("10.1.2.42", [0, 0, 0, 0], 9),
+        ],
+    }
 }
 
 fn findings() -> Vec<Finding> {
@@ -345,6 +373,7 @@ fn findings() -> Vec<Finding> {
             first_seen: at(-89_000),
             last_seen: at(-86_400),
         }],
+        asks: asking().hosts.first().copied(),
     };
     let likely = Finding {
         host: address("2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff"),
@@ -356,6 +385,7 @@ fn findings() -> Vec<Finding> {
         contacts: [2, 1, 0, 0, 0],
         sent: 0,
         received: 0,
+        asks: None,
         ..kaspersky.clone()
     };
     let web = Finding {
@@ -371,6 +401,7 @@ fn findings() -> Vec<Finding> {
         last_seen: at(600),
         state_since: at(500),
         contacts: [0, 0, 0, 5, 0],
+        asks: None,
         ..kaspersky.clone()
     };
     let embed = Finding {
@@ -400,6 +431,7 @@ pub(super) fn observation() -> Observation {
         vlan: None,
         ech: None,
         traits: None,
+        ecs: None,
     }
 }
 

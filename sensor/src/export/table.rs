@@ -117,6 +117,9 @@ fn headline(text: &mut String, snapshot: &Snapshot, style: Style) {
     let _ = writeln!(text, "{}", style.paint(paint, &line));
     if flagged == 0 {
         let _ = writeln!(text, "This holds only for what could be seen; see below.");
+        if let Some(line) = unseen::hiding_sentence(snapshot) {
+            let _ = writeln!(text, "{line}");
+        }
     }
     let more = match (held, flagged.saturating_sub(held)) {
         (0, _) | (_, 0) => return,
@@ -201,6 +204,9 @@ fn table(text: &mut String, snapshot: &Snapshot, findings: &[&Finding], style: S
         if finding.state != State::Active {
             let (state, since) = (finding.state.as_str(), iso_seconds(finding.state_since));
             let _ = writeln!(text, "    {state} since {since}");
+        }
+        if let Some(line) = finding.asks.as_ref().and_then(unseen::hiding_host) {
+            paragraph(text, "    ", "    ", &line);
         }
         if let Some(line) = directives::waiver(snapshot, finding) {
             paragraph(text, "    ", "    ", &line);

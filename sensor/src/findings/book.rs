@@ -8,7 +8,8 @@ use foldhash::fast::RandomState;
 
 use phonehome_signatures::{Catalogue, Payload, Service, SignatureId, VendorId};
 
-use super::record::{Effect, Mark, Octets, Over, Record};
+use super::asking::{Askers, Asking, MAX_ASKERS};
+use super::record::{Effect, Mark, Octets, Over, Record, Resolver};
 use super::roles::{Hosts, View};
 use super::state::{Seen, Spans, State};
 use super::tally::Tally;
@@ -45,6 +46,9 @@ pub struct Book {
     hosts: Hosts,
     directory: Directory,
     servers: Servers,
+    askers: Askers,
+    /// Public resolvers that the site itself uses.
+    own_resolvers: BTreeSet<Address>,
     records: HashMap<(Address, VendorId), Record, RandomState>,
     /// The keys of records that may make room for others, the oldest first; each record once.
     weak: VecDeque<(Address, VendorId)>,
@@ -86,6 +90,8 @@ impl Book {
             hosts: Hosts::new(limits.hosts),
             directory: Directory::new(limits.identities),
             servers: Servers::new(MAX_SERVERS),
+            askers: Askers::new(MAX_ASKERS),
+            own_resolvers: BTreeSet::new(),
             records: HashMap::default(),
             weak: VecDeque::new(),
             lasting: VecDeque::new(),
@@ -104,6 +110,11 @@ impl Book {
     pub fn set_spans(&mut self, spans: Spans) {
         self.spans = spans;
         self.watch = Watch::new(self.watch.watched(), spans.slot(), spans.blind_after);
+    }
+
+    /// Takes public resolvers to be the site's own, so that questions to them pass nothing by.
+    pub fn set_own_resolvers(&mut self, resolvers: impl IntoIterator<Item = Address>) {
+        self.own_resolvers = resolvers.into_iter().collect();
     }
 
     /// Judges by a successor of the catalogue from here on: a signature or vendor that both have has
@@ -183,6 +194,20 @@ impl Book {
                     self.touch(*host);
                 }
             }
+            What::HiddenQuestions(it) => {
+                if self.is_home(it.client) {
+                    let is_there = it.is_answered || self.hosts.is_proven(it.client);
+                    self.askers.hides(it, notice.at, is_there);
+                    self.touch(it.client);
+                }
+            }
+            What::PublicQuestions(it) => {
+                if self.is_home(it.client) && self.resolver(it.resolver) == Resolver::Public {
+                    let is_there = self.hosts.is_proven(it.client);
+                    self.askers.asks(it, notice.at, is_there);
+                    self.touch(it.client);
+                }
+            }
         }
         changes.append(&mut self.made);
         correlated
@@ -204,6 +229,13 @@ impl Book {
     #[must_use]
     pub fn roles(&self) -> (usize, usize) {
         self.hosts.with_roles()
+    }
+
+    /// How many home hosts ask past the site's own resolvers, and some of them; those that are known
+    /// to ask for others are left out.
+    #[must_use]
+    pub fn asking(&self) -> Asking {
+        self.askers.shown(|it| self.hosts.view(it) == View::All)
     }
 
     /// The bounds.
@@ -235,6 +267,7 @@ impl Book {
     pub fn counts(&self) -> Counts {
         Counts {
             hosts_refused: self.hosts.refused(),
+            askers_refused: self.askers.refused(),
             resolutions_evicted: self.resolved.evicted(),
             identities_evicted: self.directory.evicted(),
             servers_evicted: self.servers.evicted(),
@@ -275,6 +308,7 @@ impl Book {
         let at = observation.at;
         let who = self.directory.who(host, at).filter(|it| it.since <= at);
         let begun = self.begun(notice.at);
+        let resolver = self.resolver(observation.server().address);
         let Some(record) = self.record((host, class.vendor), notice.at) else {
             return;
         };
@@ -283,7 +317,9 @@ impl Book {
             record.meet(&who, begun, &mut over);
         }
         let is_of_earlier = record.is_of_earlier(at);
-        let effect = record.of_time(at).sighting(sighting, mark, &mut over);
+        let effect = record
+            .of_time(at)
+            .sighting(sighting, mark, resolver, &mut over);
         self.counts += over;
         if is_of_earlier {
             return;
@@ -433,6 +469,7 @@ impl Book {
                 vlan: None,
                 ech: None,
                 traits: None,
+                ecs: None,
             },
             signature,
             via: None,
@@ -491,6 +528,7 @@ impl Book {
                 vlan: None,
                 ech: None,
                 traits: None,
+                ecs: None,
             },
             signature: answered.signature,
             via: None,
@@ -622,6 +660,16 @@ impl Book {
             .take_while(|it| self.catalogue.vendor(*it).is_some());
         let keys = vendors.filter(|it| self.records.contains_key(&(host, *it)));
         self.touched.extend(keys.map(|it| (it, host)));
+    }
+
+    /// What kind of resolver an address is, if it is one at all.
+    fn resolver(&self, address: Address) -> Resolver {
+        let is_public = self.catalogue.resolvers().has_address(address.to_ip());
+        if is_public && !self.own_resolvers.contains(&address) {
+            Resolver::Public
+        } else {
+            Resolver::System
+        }
     }
 
     fn is_home(&self, address: Address) -> bool {

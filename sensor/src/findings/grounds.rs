@@ -33,6 +33,7 @@ pub(super) fn grounds(
             grounds.extend(local(signals, record.device.as_deref()));
             grounds.extend(kinds(signals));
             grounds.extend(behaviour(signals, track.rhythm.days()));
+            grounds.extend(at_public_resolver(record, view));
             grounds.extend(transfer(signals, verdict, &lines));
         }
         Verdict::Embedded => {
@@ -41,7 +42,10 @@ pub(super) fn grounds(
                     .to_owned(),
             );
         }
-        Verdict::Contact => grounds.extend(doubts(signals, &lines)),
+        Verdict::Contact => {
+            grounds.extend(doubts(signals, &lines));
+            grounds.extend(at_public_resolver(record, view));
+        }
         Verdict::EmbedOnly => grounds.push(
             "only what other companies' pages and apps load from the vendor was seen".to_owned(),
         ),
@@ -292,6 +296,15 @@ fn behaviour(signals: Signals, days: usize) -> Vec<String> {
         sentences.push("used an online service, which is itself what counts".to_owned());
     }
     sentences
+}
+
+/// That the host asked at a public resolver, which is not the site's own, if it did.
+fn at_public_resolver(record: &Record, view: View) -> Option<String> {
+    let is_told = view == View::All && record.public > 0;
+    is_told.then(|| {
+        let count = times(u64::from(record.public));
+        format!("asked at a public resolver {count}")
+    })
 }
 
 /// Whether and with what data was exchanged, as far as products are concerned.

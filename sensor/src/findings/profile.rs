@@ -92,6 +92,7 @@ mod tests {
             who: None,
             device: None,
             earlier: Vec::new(),
+            asks: None,
         }
     }
 

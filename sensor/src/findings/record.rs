@@ -14,7 +14,6 @@ use super::verdict::{Manner, Signal, Signals, verdict};
 use super::weight::{Class, Weight};
 use crate::detection::{Reach, Sighting};
 use crate::discovery::Device;
-use crate::host::Address;
 use crate::names::{Name, Source};
 use crate::time::Timestamp;
 
@@ -42,6 +41,8 @@ pub(super) struct Record {
     pub(super) names: Vec<Used>,
     /// Questions that may have a twin at another resolver; at most [`MAX_ASKS`].
     asks: Vec<Ask>,
+    /// Questions for names of products at public resolvers.
+    pub(super) public: u32,
     /// The highest verdict that was told to others.
     pub(super) told: Verdict,
     /// What it is by the time that has passed.
@@ -165,8 +166,8 @@ struct Ask {
 
 /// What kind of resolver a question went to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Resolver {
-    /// One of [`PUBLIC_RESOLVERS`].
+pub(super) enum Resolver {
+    /// One that answers anyone, and is not the site's own.
     Public,
     /// Any other: the one that the system was told to use.
     System,
@@ -203,7 +204,13 @@ impl Record {
     ///
     /// What counts is the time at which the name was used: a question without an answer is told of
     /// seconds later.
-    pub(super) fn sighting(&mut self, sighting: &Sighting, mark: Mark, over: &mut Over) -> Effect {
+    pub(super) fn sighting(
+        &mut self,
+        sighting: &Sighting,
+        mark: Mark,
+        resolver: Resolver,
+        over: &mut Over,
+    ) -> Effect {
         let Mark { class, manner, .. } = mark;
         let before = (self.all_track.signals, self.direct_track.signals);
         let observation = &sighting.observation;
@@ -246,11 +253,13 @@ impl Record {
                 track.contact(at, class);
             }
         }
-        if observation.source == Source::DnsQuery
-            && class.weight.is_of_products()
-            && let Some(name) = name
-        {
-            self.ask(at, name, observation.server().address);
+        if observation.source == Source::DnsQuery && class.weight.is_of_products() {
+            if resolver == Resolver::Public {
+                self.public = self.public.saturating_add(1);
+            }
+            if let Some(name) = name {
+                self.ask(at, name, resolver);
+            }
         }
         let lane = if in_dns { Lane::Dns } else { Lane::Direct };
         Effect {
@@ -416,15 +425,10 @@ impl Record {
     }
 
     /// Looks for the same question at a resolver of the other kind, nearly at the same time.
-    fn ask(&mut self, at: Timestamp, name: usize, server: Address) {
+    fn ask(&mut self, at: Timestamp, name: usize, resolver: Resolver) {
         if self.all_track.signals.has(Signal::AskedTwice) {
             return;
         }
-        let resolver = if PUBLIC_RESOLVERS.contains(&server) {
-            Resolver::Public
-        } else {
-            Resolver::System
-        };
         let twin = self.asks.iter().any(|it| {
             it.name == name
                 && it.resolver != resolver
@@ -503,11 +507,3 @@ const MAX_ASKS: usize = 16;
 /// How close the two questions of a product are, which in captures come 6 to 7 ms after the first
 /// answer.
 const TWIN_WITHIN: Duration = Duration::from_millis(100);
-/// Public resolvers that products ask beside the system's, as vendors document them.
-const PUBLIC_RESOLVERS: [Address; 5] = [
-    Address::from_v4([8, 8, 8, 8]),
-    Address::from_v4([1, 1, 1, 1]),
-    Address::from_v4([223, 6, 6, 6]),
-    Address::from_v4([9, 9, 9, 9]),
-    Address::from_v4([185, 228, 168, 168]),
-];

@@ -64,6 +64,8 @@ pub struct Page {
     pub(super) sources: Vec<u64>,
     pub(super) tallies: Vec<Tally<String>>,
     pub(super) names: Vec<SavedName>,
+    #[serde(default)]
+    pub(super) public: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) who: Option<SavedWho>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -5,17 +5,18 @@
 //!
 //! - **Which connections**: those of which both SYNs were seen, so that it is known with which
 //!   sequence number each direction starts; of each direction up to its first [`JUDGED_OCTETS`].
-//! - **Which packets**: the first of a connection in a span of packet time, and those with FIN.
+//! - **Which packets**: the first of a connection in a span of packet time, and those with FIN or RST.
 //!   These pass triage in any case, so the estimate costs nothing on the way of other packets, and
 //!   does not depend on when triage hears that a flow is settled.
 //! - **What is missing**: of what the sender says it has sent, and of what the receiver says it has
 //!   got, the lesser, less what was seen. Both must say so: neither a segment that overtakes another
-//!   nor a wrong acknowledgment makes a loss.
+//!   nor a wrong acknowledgment makes a loss. Only of a receiver that closed, whose sender's last number
+//!   was not looked at, the word alone is taken when the connection is over, within closer limits.
 //!
 //! The estimate is a lower bound. What was seen twice, as a segment that was lost behind the sensor
 //! and sent again, or a frame that was delivered twice, makes up for what was never seen, a direction
-//! at a time. What was sent after the last packet that was looked at is not judged: four seconds at
-//! the end of a connection that ends without FIN. Connections with a lost SYN are left out; loss that
+//! at a time. What was sent after the last packet that was looked at is not judged: up to four seconds
+//! at the end of a connection that ends without FIN and RST. Connections with a lost SYN are left out; loss that
 //! does not choose its packets strikes them like all others. What the sensor itself drops, a filter
 //! of the operator leaves out or a table forgets is missing too. Where the prefilter in the kernel
 //! cuts flows off there is nothing to be judged, and the figures are withheld (`app::snapshot`).
@@ -29,6 +30,8 @@ pub struct Shortfall {
     sent: [i32; 2],
     /// Octets that the receiver has acknowledged, beyond those seen.
     acknowledged: [i32; 2],
+    /// The octet that the receiver expected when it closed; `None` where nothing was missing by it.
+    closed_at: [Option<u32>; 2],
     /// Octets that were told as missing.
     told: [u32; 2],
 }
@@ -42,6 +45,8 @@ pub struct Word {
     pub next: u32,
     /// The octet that it expects from the other side; `None` without ACK.
     pub expects: Option<u32>,
+    /// Whether it closes the connection for that side, or breaks it off.
+    pub closes: bool,
 }
 
 impl Flow {
@@ -84,8 +89,31 @@ impl Flow {
         }
         if let Some(acknowledged) = acknowledged {
             shortfall.acknowledged[other.index()] = acknowledged;
+            if word.closes {
+                shortfall.closed_at[other.index()] = word.expects;
+            }
         }
-        shortfall.missing(side) + shortfall.missing(other)
+        shortfall.agreed(side) + shortfall.agreed(other)
+    }
+
+    /// Gives the octets that are missing by the word of a receiver that closed, of a connection that is
+    /// over, and were not told before.
+    pub fn weigh_end(&mut self) -> u64 {
+        let mut missing = 0;
+        for side in [Side::Low, Side::High] {
+            let shortfall = self.details().and_then(|it| it.shortfall.as_deref());
+            let closed_at = shortfall.and_then(|it| it.closed_at[side.index()]);
+            let lack = closed_at.and_then(|it| self.beyond(side, it)).unwrap_or(0);
+            let most = self.octets[side.index()] + MOST_OF_ONE;
+            if i64::from(lack) > most.cast_signed() {
+                continue;
+            }
+            let details = self.details.as_deref_mut();
+            if let Some(shortfall) = details.and_then(|it| it.shortfall.as_mut()) {
+                missing += shortfall.missing(side, lack);
+            }
+        }
+        missing
     }
 
     /// How far a sequence number of a side lies beyond the octets that were seen of it; `None` where
@@ -103,11 +131,17 @@ impl Flow {
 }
 
 impl Shortfall {
-    /// What is missing of what a side sent, and was not told before.
-    fn missing(&mut self, side: Side) -> u64 {
+    /// What is missing of what a side sent by the word of both, and was not told before.
+    fn agreed(&mut self, side: Side) -> u64 {
         let at = side.index();
-        let lack = self.sent[at].min(self.acknowledged[at]).max(0);
-        let new = lack.cast_unsigned().saturating_sub(self.told[at]);
+        self.missing(side, self.sent[at].min(self.acknowledged[at]))
+    }
+
+    /// What of that lack was not told before.
+    fn missing(&mut self, side: Side, lack: i32) -> u64 {
+        let at = side.index();
+        let lack = lack.max(0).cast_unsigned();
+        let new = lack.saturating_sub(self.told[at]);
         if new <= FIN.cast_unsigned() {
             return 0;
         }
@@ -127,6 +161,9 @@ const FIN: i32 = 1;
 /// of another connection between the same end points, or made up.
 const MOST_AT_ONCE: u64 = 1 << 20;
 const MOST_TIMES: u64 = 16;
+
+/// More than this and what was seen is not believed by the word of one end alone.
+const MOST_OF_ONE: u64 = 64 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -157,7 +194,34 @@ mod tests {
             side,
             next: START[side.index()].wrapping_add(sent),
             expects: Some(START[side.other().index()].wrapping_add(got)),
+            closes: false,
         }
+    }
+
+    #[test]
+    fn of_a_receiver_that_closed_the_word_alone_counts_in_the_end() {
+        let closing = |got| Word {
+            closes: true,
+            ..word(Side::Low, 100, got)
+        };
+        let mut quiet = flow();
+        quiet.octets = [100, 9_000];
+        assert_eq!(quiet.weigh(word(Side::Low, 100, 10_000)), 0);
+        assert_eq!(quiet.weigh_end(), 0, "it did not close");
+        let mut closed = flow();
+        closed.octets = [100, 9_000];
+        assert_eq!(closed.weigh(closing(10_000)), 0);
+        closed.octets[1] += 200;
+        assert_eq!(
+            closed.weigh_end(),
+            800,
+            "what was seen later is not missing"
+        );
+        assert_eq!(closed.weigh_end(), 0);
+        let mut far = flow();
+        far.octets = [100, 9_000];
+        far.weigh(closing(90_000));
+        assert_eq!(far.weigh_end(), 0, "more than one end can make believe");
     }
 
     #[test]

@@ -12,7 +12,7 @@
 //! Damage costs as little as it can: what comes before a cut is still read, a record whose data has
 //! the wrong size or form is marked and passed over, a bad compression pointer spoils one name
 //! only, and octets after the message are ignored. The authority and additional sections are not
-//! given out, and EDNS is only walked over. The messages of mDNS and LLMNR have the same form, so
+//! given out, but for the client's subnet in EDNS. The messages of mDNS and LLMNR have the same form, so
 //! it is for the caller to tell them apart, by port.
 #![cfg_attr(
     not(test),
@@ -32,6 +32,7 @@ pub use name::WireName;
 pub use proof::proves_itself;
 pub use record::{Question, Record, RecordData};
 pub use stream::{TcpMessages, tcp_messages};
+pub use subnet::Subnet;
 pub use told::MAX_TOLD;
 
 mod name;
@@ -42,6 +43,7 @@ mod record;
 #[cfg(test)]
 mod samples;
 mod stream;
+mod subnet;
 mod told;
 
 /// Reads the header of a message; `octets` starts at its ID.

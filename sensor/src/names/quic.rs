@@ -594,6 +594,7 @@ mod tests {
             server_name: Name::from_text(name.as_bytes()),
             ech: Ech::None,
             outer: None,
+            is_dns: false,
         })
     }
 

@@ -44,6 +44,8 @@ pub struct ClientHello {
     pub ech: Ech,
     /// What is in clear of the extension, where `ech` is [`Ech::Unknown`]. `None` if it is broken.
     pub outer: Option<Outer>,
+    /// Whether its ALPN extension offers DNS: `dot` (RFC 7858) or `doq` (RFC 9250).
+    pub is_dns: bool,
 }
 
 /// What a hello says of Encrypted Client Hello (RFC 9849).
@@ -360,6 +362,7 @@ mod tests {
             server_name: Name::from_text(name.as_bytes()),
             ech: Ech::None,
             outer: None,
+            is_dns: false,
         }))
     }
 }

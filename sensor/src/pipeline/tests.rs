@@ -14,9 +14,11 @@ use crate::time::Timestamp;
 use crate::visibility::{Unnamed, Visibility};
 use crate::worker::Report;
 
+mod encrypted;
 mod floods;
 mod loss;
 mod octets;
+mod twice;
 
 #[test]
 fn a_split_hello_is_named_whatever_the_order_of_its_segments() {
@@ -125,15 +127,17 @@ fn noise_holds_no_name() {
 }
 
 #[test]
-fn a_connection_to_the_port_of_encrypted_dns_is_told_as_that() {
+fn an_exchange_on_the_port_of_encrypted_dns_is_told_as_that_and_an_attempt_is_not() {
     let mut scene = Scene::default();
-    scene.push(
-        builder([10, 0, 0, 1], [192, 0, 2, 7]).udp(40_000, 853),
-        &[0x12; 40],
-    );
-    let unnamed = scene.seen(0).visibility.unnamed;
-    assert_eq!(unnamed[1][Unnamed::EncryptedDns as usize], 1);
-    assert_eq!(unnamed.as_flattened().iter().sum::<u64>(), 1);
+    let (client, server) = ([10, 0, 0, 1], [192, 0, 2, 7]);
+    scene.push(builder(client, server).udp(40_000, 853), &[0x12; 40]);
+    scene.push(builder(client, server).udp(40_001, 853), &[0x12; 40]);
+    scene.push(builder(server, client).udp(853, 40_001), &[0x12; 40]);
+    let seen = scene.seen(0).visibility;
+    assert_eq!(seen.unnamed[1][Unnamed::EncryptedDns as usize], 1);
+    assert_eq!(seen.unnamed[1][Unnamed::NoHello as usize], 1);
+    assert_eq!(seen.unnamed.as_flattened().iter().sum::<u64>(), 2);
+    assert_eq!(seen.encrypted_dns, [0, 0, 1, 0]);
 }
 
 #[test]

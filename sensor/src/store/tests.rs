@@ -39,6 +39,7 @@ fn findings(count: u8) -> Vec<SavedFinding> {
             vlan: None,
             ech: None,
             traits: None,
+            ecs: None,
         };
         let given = Statement {
             source: identity::Source::Dhcp,

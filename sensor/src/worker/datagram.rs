@@ -6,8 +6,8 @@ use crate::batch::Record;
 use crate::decode::Packet;
 use crate::flow::table::Class;
 use crate::flow::{Flow, Side};
-use crate::names::dns;
 use crate::names::quic::{self, Outcome, Version};
+use crate::names::{dns, dnscrypt};
 use crate::visibility::{MessageResult, Protocol, Unnamed};
 
 impl Worker {
@@ -29,6 +29,7 @@ impl Worker {
         }
         if flow.client != Some(side) && flow.holds_back() {
             self.desk.release(flow, context.number, context.at);
+            self.desk.tell_hidden(flow, context.number, context.at);
         }
         let version = match quic::initial_version(packet.payload) {
             None if !flow.settled => quic::coalesced_version(packet.payload),
@@ -42,6 +43,10 @@ impl Worker {
         }
         if !flow.settled {
             flow.seen.looked_at = flow.seen.looked_at.saturating_add(1);
+            if dnscrypt::is_response(packet.payload) {
+                self.desk.hides_by_dnscrypt(flow, side, context);
+                return place;
+            }
             if dns::proves_itself(packet.payload) {
                 flow.details_mut().dns = true;
                 self.desk.dns_datagram(packet.payload, context);

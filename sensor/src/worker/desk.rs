@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use phonehome_signatures::{Catalogue, Service, SignatureId};
 
+use super::past::Past;
 use super::pending::Pending;
 use super::repeats::Repeats;
 use super::{Context, Report, Told};
@@ -17,7 +18,7 @@ use crate::host::Address;
 use crate::names::tls::{self, ClientHello, Ech, Outer, Traits};
 use crate::names::{Name, Observation, Source, Transport};
 use crate::time::Timestamp;
-use crate::visibility::{MessageResult, Protocol, Unnamed, Visibility};
+use crate::visibility::{MessageResult, Protocol, Visibility};
 
 /// Everything of a worker but its flows, so that a flow can be changed and reported at once.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(super) struct Desk {
     pub(super) catalogue: Arc<Catalogue>,
     pub(super) report: Report,
     pub(super) pending: Pending,
+    /// Questions to public resolvers that were not told yet.
+    pub(super) past: Past,
     pub(super) repeats: Repeats,
     pub(super) visibility: Visibility,
     pub(super) roles: Roles,
@@ -54,6 +57,7 @@ impl Desk {
             Transport::Tcp => Protocol::Tls,
             Transport::Udp => Protocol::Quic,
         };
+        self.hello_may_hide(flow, &hello, context);
         // What can be judged is counted where it is.
         let outer = hello.outer.filter(|_| hello.server_name.is_some());
         if outer.is_none() {
@@ -197,17 +201,17 @@ impl Desk {
     pub(super) fn end(&mut self, mut flow: Flow, number: u64, at: Timestamp) {
         self.last_words(&mut flow, number, at);
         self.release(&mut flow, number, at);
+        self.port_may_hide(&mut flow);
+        self.tell_hidden(&mut flow, number, at);
         let transport = flow.key.transport;
         let both = flow.seen.packets.iter().all(|it| *it > 0);
         self.visibility.flows_ended[transport as usize][usize::from(both)] += 1;
         self.visibility.judged_flows += u64::from(flow.is_judged());
+        self.visibility.missing_octets += flow.weigh_end();
         if flow.is_dns() {
             return;
         }
         let (client, server) = flow.ends();
-        if flow.named.is_err() && server.port == ENCRYPTED_DNS_PORT {
-            flow.named = Err(Unnamed::EncryptedDns);
-        }
         let veil = flow.details().map_or(Veil::None, |it| it.veil);
         if veil != Veil::Names {
             self.visibility.connection(transport, flow.named);
@@ -290,15 +294,22 @@ impl Desk {
         Due::Nothing
     }
 
-    /// Tells of a question that got no answer in time.
-    pub(super) fn unanswered(
-        &mut self,
-        sighting: Sighting,
-        since: u64,
-        (number, at): (u64, Timestamp),
-    ) {
+    /// What a tick brings beside flows, each with the number of the frame that began it, in their
+    /// order: questions that got no answer in time, and counts of those to public resolvers.
+    pub(super) fn late(&mut self, span: i64) -> Vec<(u64, What)> {
+        let silent = self.pending.expire(span).into_iter();
+        let silent = silent.map(|(since, it)| (since, What::Sighting(it)));
+        let past = self.past.take().into_iter();
+        let past = past.map(|(since, it)| (since, What::PublicQuestions(it)));
+        let mut late: Vec<(u64, What)> = silent.chain(past).collect();
+        late.sort_by_key(|it| it.0);
+        late
+    }
+
+    /// Tells of something that a tick brings.
+    pub(super) fn tell_late(&mut self, what: What, since: u64, (number, at): (u64, Timestamp)) {
         let begin = self.told.len();
-        self.tell(number, at, What::Sighting(sighting));
+        self.tell(number, at, what);
         self.date(begin, since);
     }
 
@@ -340,6 +351,7 @@ impl Context {
             vlan,
             ech,
             traits: None,
+            ecs: None,
         }
     }
 }
@@ -398,9 +410,6 @@ impl Roles {
         known.insert(host)
     }
 }
-
-/// The port of DNS over TLS (RFC 7858) and over QUIC (RFC 9250).
-const ENCRYPTED_DNS_PORT: u16 = 853;
 
 /// Packet time that a sighting waits for the other direction to show how far the exchange got.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -12,9 +12,9 @@ use crate::detection::{Offer, Reach, Resolution, Sighting, What};
 use crate::flow::Flow;
 use crate::flow::stream::{Inserted, Stream};
 use crate::host::Address;
-use crate::names::dns::{self, Message, RecordData};
+use crate::names::dns::{self, Message, RecordData, Subnet};
 use crate::names::tls::{self, EchConfig};
-use crate::names::{Name, Source, Transport};
+use crate::names::{Name, Observation, Source, Transport};
 use crate::triage::tick_of;
 use crate::visibility::{MessageResult, Protocol};
 
@@ -97,7 +97,13 @@ impl Desk {
     ) -> Option<bool> {
         if is_conversation(context.src, context.dst) {
             self.asked(context.dst.address, context);
+            self.may_pass_by(context);
         }
+        let subnet = if message.additional_count() > 0 {
+            message.client_subnet()
+        } else {
+            None
+        };
         let mut any = false;
         let mut text = std::mem::take(&mut self.text);
         for question in message.questions() {
@@ -105,7 +111,8 @@ impl Desk {
             if question.name.write_to(&mut text).is_err() {
                 continue;
             }
-            let Some(claim) = self.observe(&text, Source::DnsQuery, transport, context) else {
+            let asked = (Source::DnsQuery, subnet);
+            let Some(claim) = self.observe(&text, asked, transport, context) else {
                 continue;
             };
             any = true;
@@ -113,7 +120,10 @@ impl Desk {
             let Some(name) = Name::from_normalised(&text) else {
                 continue;
             };
-            let observation = context.observation(Source::DnsQuery, transport, name, None);
+            let observation = Observation {
+                ecs: subnet.map(Box::new),
+                ..context.observation(Source::DnsQuery, transport, name, None)
+            };
             let sighting = Sighting {
                 observation,
                 signature,
@@ -149,7 +159,8 @@ impl Desk {
         let mut text = std::mem::take(&mut self.text);
         let mut via: Option<(SignatureId, Name)> = None;
         let whole = message.for_each_answer_name(&mut text, |text| {
-            let Some(claim) = self.observe(text, Source::DnsAnswer, transport, context) else {
+            let told = (Source::DnsAnswer, None);
+            let Some(claim) = self.observe(text, told, transport, context) else {
                 return;
             };
             any = true;
@@ -237,11 +248,11 @@ impl Desk {
         }
     }
 
-    /// Takes note of a name in DNS; gives the signature that claims it, or `None` for the root.
+    /// Takes note of a name in DNS and, of a question, of the network it is asked for; gives the signature that claims it, or `None` for the root.
     fn observe(
         &mut self,
         text: &str,
-        source: Source,
+        (source, subnet): (Source, Option<Subnet>),
         transport: Transport,
         context: &Context,
     ) -> Option<Claimed> {
@@ -250,7 +261,10 @@ impl Desk {
         }
         if self.report == super::Report::AllNames {
             let name = Name::from_normalised(text)?;
-            let observation = context.observation(source, transport, name, None);
+            let observation = Observation {
+                ecs: subnet.map(Box::new),
+                ..context.observation(source, transport, name, None)
+            };
             self.observed(&observation, context.number);
         } else {
             self.visibility.observations[source as usize] += 1;

@@ -64,7 +64,7 @@ impl Worker {
         let visibility = &mut self.desk.visibility;
         visibility.judged_octets += flow.judged_octets().saturating_sub(before);
         // Triage passes these whatever it has heard.
-        if is_first_of_span || tcp.flags.any(TcpFlags::FIN) {
+        if is_first_of_span || tcp.flags.any(TcpFlags::FIN | TcpFlags::RST) {
             visibility.missing_octets += weigh(flow, side, tcp, packet.payload_len);
         }
         if packet.payload_len > 0 {
@@ -84,6 +84,7 @@ impl Worker {
             }
             if flow.client.is_some_and(|it| it != side) {
                 self.desk.release(flow, context.number, context.at);
+                self.desk.tell_hidden(flow, context.number, context.at);
             }
         }
         let class = match flow {
@@ -315,13 +316,14 @@ impl Desk {
 
 /// Holds what a segment says against what was seen; gives the octets that are found missing.
 fn weigh(flow: &mut Flow, side: Side, tcp: TcpHeader, payload_len: u32) -> u64 {
-    if tcp.flags.any(TcpFlags::SYN | TcpFlags::RST) {
+    if tcp.flags.any(TcpFlags::SYN) {
         return 0;
     }
     flow.weigh(Word {
         side,
         next: tcp.seq.wrapping_add(payload_len),
         expects: tcp.flags.any(TcpFlags::ACK).then_some(tcp.ack),
+        closes: tcp.flags.any(TcpFlags::FIN | TcpFlags::RST),
     })
 }
 

@@ -16,10 +16,8 @@ pub(super) struct Unfinished {
     octets: usize,
     limit: usize,
     /// Flows that may hold something, by whether they were answered, as place and number: each
-    /// flow once. Flows that have ended are skipped on the way out.
+    /// flow once. Flows that have ended or hold nothing any more are skipped on the way out.
     queues: [VecDeque<(u32, u64)>; 2],
-    /// Entries of flows that have ended.
-    ended: usize,
 }
 
 impl Unfinished {
@@ -29,7 +27,6 @@ impl Unfinished {
             octets: 0,
             limit,
             queues: [VecDeque::new(), VecDeque::new()],
-            ended: 0,
         }
     }
 
@@ -49,20 +46,17 @@ impl Unfinished {
             return;
         }
         details.is_queued = true;
-        self.queues[usize::from(is_answered)].push_back(entry);
-        if self.ended > SPARE && self.ended > self.len() / 2 {
-            for queue in &mut self.queues {
-                queue.retain(|(place, number)| flows.flow(*place).opened_by == *number);
-            }
-            self.ended = 0;
+        let queue = &mut self.queues[usize::from(is_answered)];
+        if queue.len() == queue.capacity() {
+            tidy(queue, flows);
         }
+        queue.push_back(entry);
     }
 
     /// Takes note that a flow is not in the table any more.
     pub(super) fn forget(&mut self, flow: &Flow) {
         if let Some(details) = flow.details() {
             self.octets -= details.held as usize;
-            self.ended += usize::from(details.is_queued);
         }
     }
 
@@ -75,7 +69,6 @@ impl Unfinished {
             while let Some((place, number)) = self.queues[queue].pop_front() {
                 let flow = flows.flow_mut(place);
                 if flow.opened_by != number {
-                    self.ended = self.ended.saturating_sub(1);
                     continue;
                 }
                 if queue == 0 && flow.is_answered() {
@@ -96,11 +89,86 @@ impl Unfinished {
     pub(super) const fn octets(&self) -> usize {
         self.octets
     }
+}
 
-    fn len(&self) -> usize {
-        self.queues.iter().map(VecDeque::len).sum()
+/// Takes out the flows that have ended or hold nothing, before a full queue grows; it grows all the
+/// same if these are few, so that it is not looked through again at once.
+fn tidy(queue: &mut VecDeque<(u32, u64)>, flows: &mut FlowTable) {
+    queue.retain(|(place, number)| {
+        let flow = flows.flow_mut(*place);
+        if flow.opened_by != *number {
+            return false;
+        }
+        let details = flow.details_mut();
+        details.is_queued = details.held > 0;
+        details.is_queued
+    });
+    let room = queue.capacity();
+    if queue.len() > room - room / 4 {
+        queue.reserve(room);
     }
 }
 
-/// Entries of ended flows that are not worth the work of looking for them.
-const SPARE: usize = 1024;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::stream::Stream;
+    use crate::flow::table::Class;
+    use crate::flow::{FlowKey, Side};
+    use crate::host::Address;
+    use crate::names::{Endpoint, Transport};
+    use crate::time::Timestamp;
+
+    /// Begins a message in a new flow; gives the place of the flow.
+    fn begin(flows: &mut FlowTable, unfinished: &mut Unfinished, number: u32) -> u32 {
+        let end = |address: u32, port| Endpoint {
+            address: Address::from_v4(address.to_be_bytes()),
+            port,
+        };
+        let (key, _) = FlowKey::of(Transport::Tcp, end(number, 1024), end(1, 443));
+        let flow = Flow::new(key, Timestamp::default(), u64::from(number));
+        let place = flows.insert(flow, key.hash(), Class::Opening, 0);
+        let mut stream = Stream::new(Some(0));
+        stream.insert(0, b"GET /");
+        flows
+            .flow_mut(place)
+            .keep_stream(Side::Low, Box::new(stream));
+        unfinished.account(flows, place);
+        place
+    }
+
+    #[test]
+    fn what_was_finished_or_has_ended_takes_no_room() {
+        let mut flows = FlowTable::new(1 << 20);
+        let mut unfinished = Unfinished::new(1 << 20);
+        for number in 2..100_000 {
+            let place = begin(&mut flows, &mut unfinished, number);
+            if number % 2 == 0 {
+                let flow = flows.remove(place);
+                unfinished.forget(&flow);
+            } else {
+                flows.flow_mut(place).drop_messages();
+                unfinished.account(&mut flows, place);
+            }
+        }
+        assert_eq!(unfinished.octets(), 0);
+        assert!(unfinished.queues[0].capacity() <= 16);
+    }
+
+    #[test]
+    fn those_begun_first_are_given_up_first_and_each_once() {
+        let mut flows = FlowTable::new(1 << 20);
+        let mut unfinished = Unfinished::new(0);
+        let begun: Vec<u32> = (2..1_000)
+            .map(|it| begin(&mut flows, &mut unfinished, it))
+            .collect();
+        let mut given_up = Vec::new();
+        while let Some(place) = unfinished.next_to_give_up(&mut flows) {
+            flows.flow_mut(place).drop_messages();
+            unfinished.account(&mut flows, place);
+            given_up.push(place);
+        }
+        assert_eq!(given_up, begun);
+        assert_eq!(unfinished.octets(), 0);
+    }
+}

@@ -3,13 +3,14 @@
 
 Usage: generate.py [CASE...]      in any folder; all cases without arguments
 
-Writes NAME/input.pcap, NAME/expect.jsonl and NAME/README.md, and NAME/hosts.jsonl where hosts have
-findings that say who they are. Same code, same octets. Headers are
+Writes NAME/input.pcap, NAME/expect.jsonl and NAME/README.md, NAME/hosts.jsonl where hosts have
+findings that say who they are, and of some NAME/findings.json. Same code, same octets. Headers are
 laid out here; hellos are those of real clients, taken out of the cases that cut.py makes, with
 another name put in. What is expected is said where the frames are made: it is what their octets
 hold by the RFCs, and was never taken from the sensor's output.
 """
 
+import json
 import os
 import sys
 import textwrap
@@ -19,6 +20,7 @@ sys.dont_write_bytecode = True
 import made_discovery
 import made_dns
 import made_ech
+import made_findings
 import made_http
 import made_identity
 import made_links
@@ -33,11 +35,12 @@ MODULES = (
     made_tcp,
     made_dns,
     made_http,
+    made_findings,
     made_others,
-    made_identity,
-    made_discovery,
     made_ech,
     made_quic,
+    made_identity,
+    made_discovery,
 )
 HERE = os.path.dirname(os.path.abspath(__file__))
 ORIGIN = "Origin: `generate.py` in the folder above."
@@ -80,6 +83,9 @@ def main(names):
         parts.update(capture.packs)
         if capture.packs:
             os.makedirs(os.path.join(folder, "packs"), exist_ok=True)
+        if capture.document is not None:
+            text = json.dumps(capture.document, indent=2) + "\n"
+            parts["findings.json"] = text.encode()
         for part, content in parts.items():
             with open(os.path.join(folder, part), "wb") as file:
                 file.write(content)

@@ -29,6 +29,7 @@ from wire import udp
 
 ADDRESS, ADDRESS6 = bytes([203, 0, 113, 10]), bytes.fromhex("20010db8000000000000000000000010")
 ENDS = ((CLIENT, 40_001), (RESOLVER, 53))
+SVCB = 64
 
 
 def _tell(wire, source, *names, ends=ENDS, transport="udp"):
@@ -71,6 +72,19 @@ def dns_edns():
         ["edns.example"],
         message(2, ANSWER, asked, told, additional=[opt]),
         ["edns.example"],
+    )
+
+
+def dns_svcb_record():
+    """A question for SVCB (RFC 9460), with which a client looks for an encrypted resolver (RFC
+    9462), and its answer. The question tells its name; owners and targets of SVCB records are no
+    names that a host uses."""
+    name, target = "_dns.resolver.arpa", labels("dot.resolver.example")
+    parameters = b"\0\1\0\4\3dot" + b"\0\4\0\4" + ADDRESS
+    record = answer(FIRST_NAME, SVCB, struct.pack(">H", 1) + target + parameters)
+    asked = [question(name, SVCB)]
+    return _asked_and_told(
+        message(60, QUERY, asked), [name], message(60, ANSWER, asked, [record]), []
     )
 
 

@@ -6,6 +6,7 @@ from said import CHROMIUM, Wire, hello, look_up_and_visit
 from wire import (
     C_HDLC,
     FRELAY,
+    IPV4,
     LINUX_SLL,
     LINUX_SLL2,
     NFLOG,
@@ -16,6 +17,7 @@ from wire import (
     ROUTER,
     STATION,
     Capture,
+    checksum,
     ether_type,
     ethernet,
 )
@@ -54,6 +56,24 @@ def sll2():
         return head + packet
 
     return _case(LINUX_SLL2, "sll2.example", wrap)
+
+
+def span_duplicates_of_two_ports():
+    """Each frame twice, 40 microseconds apart, as two ports that are mirrored show it: once as the
+    station sent it, once with other hardware addresses, a VLAN tag, a TTL that is one less and the
+    header checksum that belongs to it. Each name is told once."""
+
+    class Twice(Wire):
+        def put(self, packet, to_server=True):
+            super().put(packet, to_server)
+            routed = bytearray(packet)
+            routed[8] -= 1
+            routed[10:12] = b"\0\0"
+            routed[10:12] = struct.pack(">H", checksum(routed[:20]))
+            frame = STATION + ROUTER + struct.pack(">HHH", 0x8100, 7, IPV4) + routed
+            self.capture.frames.append((self.capture.at + 40_000, frame, len(frame)))
+
+    return look_up_and_visit(Twice(), "two-ports.example")
 
 
 def null_loopback():

@@ -1,5 +1,6 @@
 """What hosts say: hellos and DNS messages of real clients out of other cases, and exchanges."""
 
+import json
 import os
 import struct
 
@@ -36,6 +37,17 @@ def handshake(case):
 OPENSSL, CHROMIUM = handshake("tls12-certificate"), handshake("tls-split-pq")
 
 
+def datagram(case):
+    """Payload of the first datagram of a case, and the name that the case tells first."""
+    with open(os.path.join(HERE, case, "input.pcap"), "rb") as file:
+        data = file.read()
+    held = struct.unpack_from("<I", data, 24 + 8)[0]
+    packet = data[24 + 16 + 14 : 24 + 16 + held]
+    with open(os.path.join(HERE, case, "expect.jsonl"), encoding="utf-8") as file:
+        name = json.loads(file.readline())["name"]
+    return packet[28 : struct.unpack_from(">H", packet, 2)[0]], name
+
+
 def hello_message(name, client=OPENSSL, more=None):
     """The ClientHello of a real client with another server name in it, and `more` extensions in place
     of its own or behind them, by their type; it has none of those that are `None`."""
@@ -68,6 +80,11 @@ def record(fragment, kind=0x16, version=0x0301):
 def hello(name, client=OPENSSL):
     """The ClientHello in one record."""
     return record(hello_message(name, client))
+
+
+def hello_without_name():
+    """The ClientHello without a server name, as of a client that knows an address only."""
+    return record(hello_message("nameless.example", more={0: None}))
 
 
 def server_answer():

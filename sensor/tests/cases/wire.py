@@ -25,6 +25,8 @@ class Capture:
         self.lines = []
         self.hosts = []
         self.packs = {}
+        # What `phonehome read --json` has to say, if that is expected.
+        self.document = None
 
     def frame(self, octets, snap=65535, wait=STEP):
         """Adds a frame, of which `snap` octets are kept, after `wait` nanoseconds."""

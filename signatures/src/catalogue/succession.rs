@@ -104,8 +104,8 @@ impl Catalogue {
             packs: self.packs,
             listed: self.listed,
             matcher: self.matcher,
-            payloads: self.payloads,
             resolvers: self.resolvers,
+            payloads: self.payloads,
             vendors,
             signatures,
         })

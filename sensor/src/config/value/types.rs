@@ -1,6 +1,6 @@
 //! The types of single values.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -153,6 +153,19 @@ impl Value for SocketAddr {
     const KIND: Kind = Kind::Text;
     const NOUN: &'static str =
         "an address and a port such as \"127.0.0.1:14663\" or \"[::1]:14663\"";
+
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+
+    fn text(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Value for IpAddr {
+    const KIND: Kind = Kind::Text;
+    const NOUN: &'static str = "an address such as \"192.0.2.1\"";
 
     fn parse(text: &str) -> Option<Self> {
         text.parse().ok()

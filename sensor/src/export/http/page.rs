@@ -211,7 +211,7 @@ struct Page {
     connections: String,
     /// Why, how many, and which share.
     unnamed: Vec<[String; 3]>,
-    unseen: [(&'static str, String); 6],
+    unseen: [(&'static str, String); 8],
     inputs: Vec<InputRow>,
     pipeline: Vec<(&'static str, String)>,
     packs: Vec<PackRow>,

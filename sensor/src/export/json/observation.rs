@@ -11,7 +11,8 @@ use crate::names::tls::Ech;
 ///
 /// Keys stand in this order: `ts` (seconds, six decimals), `source`, `transport`, `src`,
 /// `src_port`, `dst`, `dst_port`, `name`; then `ech` unless the hello has no such extension, `vlan`
-/// if the frame was tagged, `alpn` (a list) if the hello offers protocols, and `ja4` of any hello.
+/// if the frame was tagged, `alpn` (a list) if the hello offers protocols, `ja4` of any hello, and
+/// `ecs` if a question in DNS says which network it is asked for.
 pub fn write_observation(out: &mut Vec<u8>, observation: &Observation) {
     out.reserve(USUAL_LINE);
     out.extend_from_slice(b"{\"ts\":");
@@ -55,6 +56,10 @@ pub fn write_observation(out: &mut Vec<u8>, observation: &Observation) {
         out.extend_from_slice(b",\"ja4\":\"");
         push_escaped(out, &traits.ja4);
         out.push(b'"');
+    }
+    if let Some(subnet) = &observation.ecs {
+        // Writing to a vector cannot fail.
+        drop(write!(out, ",\"ecs\":\"{subnet}\""));
     }
     out.extend_from_slice(b"}\n");
 }
@@ -135,6 +140,7 @@ mod tests {
     use super::*;
     use crate::export::json::ECH;
     use crate::export::sample;
+    use crate::names::dns::Subnet;
     use crate::names::tls::Traits;
     use crate::names::{Name, Source};
     use crate::time::Timestamp;
@@ -198,6 +204,17 @@ mod tests {
             tail(&["h2", "x\\255"]),
             format!(",\"alpn\":[\"h2\",\"x\\\\255\"],{ja4}")
         );
+    }
+
+    #[test]
+    fn the_network_of_a_question_stands_last() {
+        let mut observation = sample::observation();
+        observation.vlan = Some(7);
+        observation.ecs = Some(Box::new(Subnet {
+            address: sample::address("192.0.2.0"),
+            len: 24,
+        }));
+        assert!(line(&observation).ends_with(",\"vlan\":7,\"ecs\":\"192.0.2.0/24\"}\n"));
     }
 
     #[test]

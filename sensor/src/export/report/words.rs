@@ -4,7 +4,7 @@ use phonehome_signatures::{Authority, Confidence, Day, Directive, Milestone, Ste
 
 use super::burn_down::Pace;
 use super::{Endpoint, Origin, Part, Report, Stand};
-use crate::export::table::unseen::source_words;
+use crate::export::table::unseen::{hiding_sentence, source_words};
 use crate::export::{Snapshot, human_count, human_share, iso_seconds};
 use crate::names::Source;
 
@@ -236,16 +236,18 @@ impl Report<'_> {
         hosts.sort_unstable();
         hosts.dedup();
         let rest = seen.saturating_sub(hosts.len() as u64);
+        let hiding = hiding_sentence(self.snapshot).map(|it| format!(" {it}"));
         Some(format!(
             "{} seen; {} of them without a finding reported here. Those are clean as far as their \
-             traffic could be named. Of a host that was never seen nothing can be said: it is not \
-             proven clean.",
+             traffic could be named.{} Of a host that was never seen nothing can be said: it is \
+             not proven clean.",
             if seen == 1 {
                 "1 host was".to_owned()
             } else {
                 format!("{} hosts were", human_count(seen))
             },
-            human_count(rest)
+            human_count(rest),
+            hiding.unwrap_or_default()
         ))
     }
 

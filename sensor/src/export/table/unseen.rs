@@ -4,10 +4,11 @@ use std::cmp::Reverse;
 use std::fmt::Write;
 
 use super::{MARGIN, Paint, Style, paragraph, row};
-use crate::export::{STAGES, Snapshot, human_count, human_share};
+use crate::export::{STAGES, Snapshot, human_count, human_octets, human_share};
+use crate::findings::Asker;
 use crate::names::Source;
 use crate::names::tls::Ech;
-use crate::visibility::{MessageResult, Protocol, Unnamed};
+use crate::visibility::{EncryptedDns, MessageResult, Protocol, Unnamed};
 
 pub(super) fn write(text: &mut String, snapshot: &Snapshot, style: Style) {
     let _ = writeln!(
@@ -18,16 +19,23 @@ pub(super) fn write(text: &mut String, snapshot: &Snapshot, style: Style) {
     connections(text, snapshot);
     for (word, line) in lines(snapshot) {
         row(text, word, &line);
+        match word {
+            ENCRYPTED_DNS => hosts(text, snapshot.asking.hiding, hiding_hosts(snapshot)),
+            PUBLIC_DNS => hosts(text, snapshot.asking.public, asking_hosts(snapshot)),
+            _ => {}
+        }
     }
 }
 
 /// What hides beside connections without a name: a word and a line each.
-pub(in crate::export) fn lines(snapshot: &Snapshot) -> [(&'static str, String); 6] {
+pub(in crate::export) fn lines(snapshot: &Snapshot) -> [(&'static str, String); 8] {
     [
         ("hellos", hellos(snapshot)),
-        ("encrypted DNS", encrypted_dns(snapshot)),
+        (ENCRYPTED_DNS, encrypted_dns(snapshot)),
+        (PUBLIC_DNS, public_dns(snapshot)),
         ("messages", messages(snapshot)),
         ("frames", frames(snapshot)),
+        ("mirror", mirror(snapshot)),
         ("packets", packets(snapshot)),
         ("flows", flows(snapshot)),
     ]
@@ -147,19 +155,103 @@ fn hellos(snapshot: &Snapshot) -> String {
 }
 
 fn encrypted_dns(snapshot: &Snapshot) -> String {
-    let seen = &snapshot.visibility;
-    let encrypted_dns: u64 = seen
-        .unnamed
-        .iter()
-        .map(|it| it[Unnamed::EncryptedDns as usize])
-        .sum();
-    match encrypted_dns {
-        0 => "none without a name on port 853; DNS over HTTPS counts as any other TLS".to_owned(),
-        1 => "1 connection to port 853, whose questions cannot be read".to_owned(),
-        count => format!(
-            "{} connections to port 853, whose questions cannot be read",
-            human_count(count)
+    let counts = snapshot.visibility.encrypted_dns;
+    let kinds: Vec<String> = EncryptedDns::ALL
+        .into_iter()
+        .zip(counts)
+        .filter(|it| it.1 > 0)
+        .map(|(kind, count)| format!("{} {}", human_count(count), encrypted_dns_words(kind)))
+        .collect();
+    if kinds.is_empty() {
+        return "no flow to a resolver that hides its questions was seen".to_owned();
+    }
+    let flows: u64 = counts.iter().sum();
+    let flows = match flows {
+        1 => "1 flow hides its questions".to_owned(),
+        flows => format!("{} flows hide their questions", human_count(flows)),
+    };
+    let flows = format!("{flows} ({})", kinds.join(", "));
+    match hiding_sentence(snapshot) {
+        Some(sentence) => format!("{flows}; {}", sentence.trim_end_matches('.')),
+        None => format!("{flows}; no host of the home networks asks so for itself"),
+    }
+}
+
+/// How many hosts hide their questions, and what that means; `None` if none does.
+pub(in crate::export) fn hiding_sentence(snapshot: &Snapshot) -> Option<String> {
+    match snapshot.asking.hiding {
+        0 => None,
+        1 => Some("1 host asks encrypted resolvers; its questions cannot be read.".to_owned()),
+        hosts => Some(format!(
+            "{} hosts ask encrypted resolvers; their questions cannot be read.",
+            human_count(hosts)
+        )),
+    }
+}
+
+/// Some of the hosts that a line is about, each with what is to be said of it.
+fn hosts(text: &mut String, all: u64, hosts: impl Iterator<Item = String>) {
+    let hosts: Vec<String> = hosts.take(NAMED).collect();
+    if hosts.is_empty() {
+        return;
+    }
+    let more = all.saturating_sub(hosts.len() as u64);
+    let mut line = hosts.join(", ");
+    if more > 0 {
+        let _ = write!(line, " and {} more", human_count(more));
+    }
+    row(text, "", &line);
+}
+
+/// Hosts that hide their questions, and by what.
+fn hiding_hosts(snapshot: &Snapshot) -> impl Iterator<Item = String> + '_ {
+    let hosts = snapshot.asking.hosts.iter().filter(|it| it.hides());
+    hosts.map(|it| format!("{} {}", it.host, kinds_in_brackets(it)))
+}
+
+/// Hosts that ask public resolvers in clear, and how many questions.
+fn asking_hosts(snapshot: &Snapshot) -> impl Iterator<Item = String> + '_ {
+    let hosts = snapshot.asking.hosts.iter().filter(|it| it.public > 0);
+    hosts.map(|it| match it.public {
+        1 => format!("{} (1 question)", it.host),
+        count => format!("{} ({} questions)", it.host, human_count(u64::from(count))),
+    })
+}
+
+/// `(DNS over HTTPS, DNSCrypt)`.
+fn kinds_in_brackets(asker: &Asker) -> String {
+    let kinds: Vec<&str> = asker.kinds().map(|it| encrypted_dns_words(it.0)).collect();
+    format!("({})", kinds.join(", "))
+}
+
+/// That a host with a finding hides questions, if it does.
+pub(super) fn hiding_host(asker: &Asker) -> Option<String> {
+    asker.hides().then(|| {
+        format!(
+            "asks encrypted resolvers too {}: more may be there than was seen",
+            kinds_in_brackets(asker)
+        )
+    })
+}
+
+fn public_dns(snapshot: &Snapshot) -> String {
+    match snapshot.asking.public {
+        0 => "no host asked a public resolver in clear".to_owned(),
+        1 => "1 host asked a public resolver, past the site's own, in clear".to_owned(),
+        hosts => format!(
+            "{} hosts asked public resolvers, past the site's own, in clear",
+            human_count(hosts)
         ),
+    }
+}
+
+/// What hides questions, in plain words.
+const fn encrypted_dns_words(kind: EncryptedDns) -> &'static str {
+    match kind {
+        EncryptedDns::Doh => "DNS over HTTPS",
+        EncryptedDns::Dot => "DNS over TLS",
+        EncryptedDns::Doq => "DNS over QUIC",
+        EncryptedDns::Dnscrypt => "DNSCrypt",
     }
 }
 
@@ -217,6 +309,47 @@ fn frames(snapshot: &Snapshot) -> String {
         .collect();
     if !stages.is_empty() {
         let _ = write!(line, ": {}", stages.join(", "));
+    }
+    let repeated: u64 = captures.iter().map(|it| it.repeated_frames).sum();
+    if repeated > 0 {
+        let _ = write!(
+            line,
+            "; {} came twice and count once ({})",
+            human_count(repeated),
+            human_share(repeated, received),
+        );
+    }
+    line
+}
+
+/// What the mirror left out, by what the ends of TCP flows say.
+fn mirror(snapshot: &Snapshot) -> String {
+    let seen = &snapshot.visibility;
+    let ended: u64 = seen.flows_ended[0].iter().sum();
+    let acknowledged = seen.judged_octets + seen.missing_octets;
+    if acknowledged == 0 {
+        let is_cut_off = snapshot.captures.iter().any(|it| it.cut_off.is_some());
+        let why = if is_cut_off {
+            "the prefilter cuts flows off"
+        } else {
+            "no TCP flow with data was seen from its beginning in both directions"
+        };
+        return format!("what it left out cannot be judged: {why}");
+    }
+    let mut line = format!(
+        "of the octets that receivers acknowledged, {} never reached this sensor ({}); {} of {} TCP \
+         flows could be judged",
+        human_share(seen.missing_octets, acknowledged),
+        human_octets(seen.missing_octets),
+        human_count(seen.judged_flows),
+        human_count(ended),
+    );
+    let is_dropping = snapshot
+        .captures
+        .iter()
+        .any(|it| it.dropped_frames != [0; 3]);
+    if seen.missing_octets > 0 && is_dropping {
+        line.push_str("; what was dropped is part of it");
     }
     line
 }
@@ -323,3 +456,12 @@ fn encapsulation_words(word: &str) -> &str {
         word => word,
     }
 }
+
+/// The line about resolvers whose questions cannot be read.
+const ENCRYPTED_DNS: &str = "encrypted DNS";
+
+/// The line about public resolvers that are asked in clear.
+const PUBLIC_DNS: &str = "public DNS";
+
+/// Hosts that are named below a line.
+const NAMED: usize = 10;

@@ -160,6 +160,7 @@ impl Book {
                     received: it.received,
                 })
                 .collect(),
+            public: record.public,
         }
     }
 }
@@ -196,6 +197,7 @@ fn record_of(
         who,
         device,
         mut aside,
+        public,
     } = kept.page;
     tallies.truncate(MAX_SIGNATURES);
     names.truncate(MAX_NAMES);
@@ -218,6 +220,7 @@ fn record_of(
     record.received = kept.received;
     record.who = who.map(|it| Box::new(it.who()));
     record.device = device.map(|it| Box::new(it.device()));
+    record.public = public;
     for it in tallies {
         record.tallies.extend(id(&it.signature).map(|id| it.of(id)));
     }

@@ -75,6 +75,7 @@ impl Book {
                 .iter()
                 .filter_map(|it| self.earlier(it, view))
                 .collect(),
+            asks: self.askers.of(host).filter(|_| view == View::All),
         })
     }
 

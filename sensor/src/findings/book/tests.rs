@@ -12,6 +12,7 @@ use crate::names::{Name, Transport};
 use crate::visibility::Unnamed;
 
 mod answers;
+mod asking;
 mod borders;
 mod devices;
 mod kept;
@@ -111,6 +112,7 @@ impl Story {
             vlan: None,
             ech: None,
             traits: None,
+            ecs: None,
         }
     }
 

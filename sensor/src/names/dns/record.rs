@@ -105,6 +105,11 @@ impl<'m> Cursor<'m> {
     }
 
     pub(super) fn record(&mut self) -> Result<Record<'m>, Malformed> {
+        Ok(self.record_and_data()?.0)
+    }
+
+    /// Reads a record, and gives its RDATA as it stands there too.
+    pub(super) fn record_and_data(&mut self) -> Result<(Record<'m>, Reader<'m>), Malformed> {
         let owner = self.name().ok_or(Malformed::at("NAME"))?;
         let rtype = self.rest.u16().ok_or(Malformed::at("TYPE"))?;
         let class = self.rest.u16().ok_or(Malformed::at("CLASS"))? & self.class_bits;
@@ -116,16 +121,17 @@ impl<'m> Cursor<'m> {
             .ok_or(Malformed::at("RDATA"))?;
         let data = Self {
             octets: self.octets.get(..self.at()).unwrap_or_default(),
-            rest: rdata,
+            rest: Reader::new(rdata.rest()),
             class_bits: self.class_bits,
         };
-        Ok(Record {
+        let record = Record {
             owner,
             rtype,
             class,
             ttl,
             data: data.record_data(rtype, class),
-        })
+        };
+        Ok((record, rdata))
     }
 
     /// Reads what is left as RDATA.

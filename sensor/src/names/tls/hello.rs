@@ -56,6 +56,7 @@ pub fn client_hello_message(message: &[u8]) -> Parsed<ClientHello> {
             server_name: None,
             ech: Ech::None,
             outer: None,
+            is_dns: false,
         })),
         None => Err(Malformed::at("extensions")),
     }
@@ -81,6 +82,7 @@ fn extensions(mut block: Reader<'_>) -> Result<ClientHello, Malformed> {
     let mut server_name = None;
     let mut ech = Ech::None;
     let mut outer = None;
+    let mut is_dns = false;
     while !block.is_empty() {
         match extension(&mut block) {
             Some((SERVER_NAME, data)) if server_name.is_none() => server_name = Some(data),
@@ -92,6 +94,7 @@ fn extensions(mut block: Reader<'_>) -> Result<ClientHello, Malformed> {
                     outer = Outer::read(data);
                 }
             }
+            Some((ALPN, data)) => is_dns |= offers_dns(data),
             Some(_) => {}
             None if server_name.is_some() => break,
             None => return Err(Malformed::at("extensions")),
@@ -101,7 +104,19 @@ fn extensions(mut block: Reader<'_>) -> Result<ClientHello, Malformed> {
         server_name: server_name.map_or(Ok(None), host_name)?,
         ech,
         outer,
+        is_dns,
     })
+}
+
+/// Whether a list of protocols (RFC 7301 section 3.1) has one of DNS in it.
+fn offers_dns(mut data: Reader<'_>) -> bool {
+    let mut list = data.sub_u16().unwrap_or(Reader::new(&[]));
+    while let Some(protocol) = list.sub_u8() {
+        if DNS_PROTOCOLS.contains(&protocol.rest()) {
+            return true;
+        }
+    }
+    false
 }
 
 pub(super) fn extension<'a>(block: &mut Reader<'a>) -> Option<(u16, Reader<'a>)> {
@@ -150,6 +165,8 @@ const HOST_NAME: u8 = 0;
 /// Octets of the longest host name. No domain name is longer (RFC 1035 section 2.3.4), and nothing
 /// else bounds what one hello can make the sensor remember.
 const MAX_HOST_NAME: usize = 255;
+/// Protocols of DNS over TLS and over QUIC (IANA, by RFC 7858 and RFC 9250).
+const DNS_PROTOCOLS: [&[u8]; 2] = [b"dot", b"doq"];
 /// Extension type of `encrypted_client_hello` (RFC 9849 section 5).
 const ENCRYPTED_CLIENT_HELLO: u16 = 0xfe0d;
 /// `ECHClientHelloType` of the hello that is on the wire.
@@ -178,6 +195,29 @@ mod tests {
         assert_eq!(name_in(&Hello::bare()), Ok(None));
         assert_eq!(name_in(&Hello::bare().raw(&[])), Ok(None));
         assert_eq!(name_in(&Hello::bare().extension(0x17, &[])), Ok(None));
+    }
+
+    #[test]
+    fn a_hello_that_offers_dns_is_told_from_others() {
+        let offers = |protocols: &[u8]| {
+            let hello = Hello::bare().extension(ALPN, &u16_vector(protocols));
+            let Ok(Parse::Done(read)) = client_hello_message(&hello.message()) else {
+                panic!("a whole hello");
+            };
+            read.is_dns
+        };
+        assert!(offers(b"\x03dot"));
+        assert!(offers(b"\x02h2\x03doq"));
+        for other in [
+            &b""[..],
+            b"\x02h2",
+            b"\x04dots",
+            b"\x02do",
+            b"\x03do",
+            b"\x00",
+        ] {
+            assert!(!offers(other), "{other:?}");
+        }
     }
 
     #[test]

@@ -252,21 +252,35 @@ mod tests {
     ];
 
     #[test]
-    fn the_example_of_the_description_has_its_fingerprint() {
-        let expected = "t13d1516h2_8daaf6152771_e5627efa2ab1";
-        assert_eq!(ja4(&example(ALGORITHMS, &[])), expected);
+    fn published_fingerprints_come_out() {
+        // Of the description; of Chrome 120, with ECH and without padding; of Chrome 136, with another
+        // number of ALPS.
+        for (padding, settings, last) in [
+            (0x0015, 0x4469, "e5627efa2ab1"),
+            (0xfe0d, 0x4469, "02713d6af862"),
+            (0xfe0d, 0x44cd, "d8a2da3f94cd"),
+        ] {
+            let kinds = EXTENSIONS.iter().map(|it| match it {
+                0x0015 => padding,
+                0x4469 => settings,
+                other => *other,
+            });
+            let kinds: Vec<u16> = kinds.collect();
+            let hello = example(&kinds, ALGORITHMS, &[]);
+            assert_eq!(ja4(&hello), format!("t13d1516h2_8daaf6152771_{last}"));
+        }
     }
 
     #[test]
     fn grease_changes_nothing() {
         for value in [0x0a0a, 0x7a7a, 0xfafa] {
-            let hello = example(ALGORITHMS, &[value]);
-            assert_eq!(ja4(&hello), ja4(&example(ALGORITHMS, &[])));
+            let hello = example(EXTENSIONS, ALGORITHMS, &[value]);
+            assert_eq!(ja4(&hello), ja4(&example(EXTENSIONS, ALGORITHMS, &[])));
         }
         // Two octets that are alike, or end alike, are not enough.
         for value in [0x0b0b, 0x1a2a] {
-            let hello = example(ALGORITHMS, &[value]);
-            assert_ne!(ja4(&hello), ja4(&example(ALGORITHMS, &[])));
+            let hello = example(EXTENSIONS, ALGORITHMS, &[value]);
+            assert_ne!(ja4(&hello), ja4(&example(EXTENSIONS, ALGORITHMS, &[])));
         }
     }
 
@@ -288,7 +302,7 @@ mod tests {
     #[test]
     fn without_algorithms_there_is_no_underscore() {
         let expected = "t13d1516h2_8daaf6152771_6d807ffa2a79";
-        assert_eq!(ja4(&example(&[], &[])), expected);
+        assert_eq!(ja4(&example(EXTENSIONS, &[], &[])), expected);
     }
 
     #[test]
@@ -373,7 +387,7 @@ mod tests {
 
     #[test]
     fn no_change_of_one_octet_makes_reading_fail_badly() {
-        let message = example(ALGORITHMS, &[0x0a0a]).message();
+        let message = example(EXTENSIONS, ALGORITHMS, &[0x0a0a]).message();
         for at in 0..message.len() {
             for octet in [0, 1, 0x7f, 0xff] {
                 let mut changed = message.clone();
@@ -390,14 +404,14 @@ mod tests {
         traits(&hello.record()).unwrap().ja4
     }
 
-    fn example(algorithms: &[u16], grease: &[u16]) -> Hello {
+    fn example(kinds: &[u16], algorithms: &[u16], grease: &[u16]) -> Hello {
         let octets = |list: &[u16]| -> Vec<u8> {
             let all = grease.iter().chain(list);
             all.flat_map(|it| it.to_be_bytes()).collect()
         };
         let suites: Vec<u16> = grease.iter().chain(SUITES).copied().collect();
         let hello = Hello::bare().suites(&suites);
-        grease.iter().chain(EXTENSIONS).fold(hello, |it, kind| {
+        grease.iter().chain(kinds).fold(hello, |it, kind| {
             let data = match kind {
                 0x0000 => return it.server_name("a.example"),
                 0x0010 => b"\0\x0c\x02h2\x08http/1.1".to_vec(),

@@ -94,6 +94,7 @@ impl CaptureDesk {
             counts.octets += after.octets - before.octets;
             counts.triaged += after.triaged - before.triaged;
             counts.truncated += after.truncated - before.truncated;
+            counts.repeated += after.repeated - before.repeated;
             counts.first = counts.first.or(frames.frame(0).map(|it| it.at));
             counts.last = after.last.or(counts.last);
         }

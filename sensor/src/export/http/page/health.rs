@@ -6,6 +6,7 @@ use crate::export::{
     Capture, Mode, Ready, Reload, Snapshot, human_count, human_share, iso_seconds,
 };
 use crate::time::Timestamp;
+use crate::visibility::Visibility;
 
 /// What is said of the sensor's health.
 pub(super) struct Health {
@@ -156,8 +157,25 @@ fn remarks(snapshot: &Snapshot) -> Vec<String> {
                 .to_owned(),
         );
     }
+    let Visibility {
+        judged_flows,
+        judged_octets,
+        missing_octets,
+        ..
+    } = snapshot.visibility;
+    let acknowledged = judged_octets + missing_octets;
+    if lost == 0 && judged_flows >= ENOUGH_FLOWS && missing_octets >= acknowledged / MUCH_LOSS {
+        remarks.push(format!(
+            "Of the octets that receivers acknowledged, {} never reached this sensor: is more \
+             mirrored than the port can carry?",
+            human_share(missing_octets, acknowledged)
+        ));
+    }
     remarks
 }
+
+/// One octet in so many, of those acknowledged, that never came is worth a word.
+const MUCH_LOSS: u64 = 50;
 
 /// Frames from which on a host should have been seen.
 const ENOUGH_FRAMES: u64 = 1_000;

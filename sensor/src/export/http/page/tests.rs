@@ -187,6 +187,18 @@ fn lost_frames_and_one_way_mirrors_are_remarked_on() {
 }
 
 #[test]
+fn a_mirror_that_leaves_octets_out_is_remarked_on() {
+    let mut lossy = sample::empty();
+    lossy.visibility.judged_flows = 100;
+    lossy.visibility.judged_octets = 9_700;
+    lossy.visibility.missing_octets = 300;
+    let health = health::of(&lossy, None);
+    assert!(health.remarks[0].contains("3.0 % never reached this sensor"));
+    lossy.visibility.missing_octets = 100;
+    assert!(health::of(&lossy, None).remarks.is_empty());
+}
+
+#[test]
 fn a_page_without_findings_does_not_say_that_hosts_are_clean() {
     let page = page(&sample::empty(), LOCAL);
     assert!(page.contains("None, as far as could be seen."), "{page}");

@@ -170,9 +170,9 @@ fn what_began_before_the_address_changed_hands_is_the_former_devices() {
             sent: 1_000_000,
             received: 5,
             named: Ok(Source::TlsSni),
+            veil: Veil::None,
             signature,
             told: [0; 2],
-            veil: Veil::None,
         }));
     let finding = story.finding();
     assert_eq!(who(&finding).0, Some(mac(2)));
@@ -291,9 +291,9 @@ fn reaches(story: &mut Story, client: &str, server: &str, port: u16) {
         sent: 100,
         received: 100,
         named: Err(Unnamed::NotTls),
+        veil: Veil::None,
         signature: None,
         told: [0; 2],
-        veil: Veil::None,
     }));
 }
 
