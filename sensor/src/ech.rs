@@ -159,9 +159,7 @@ impl Judge {
             | What::Resolver(_)
             | What::Proxy(_)
             | What::HiddenQuestions(_)
-            | What::PublicQuestions(_)
-            | What::Identity(_)
-            | What::Discovery(_) => true,
+            | What::PublicQuestions(_) => true,
         }
     }
 

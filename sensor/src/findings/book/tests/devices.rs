@@ -173,7 +173,6 @@ fn what_began_before_the_address_changed_hands_is_the_former_devices() {
             veil: Veil::None,
             signature,
             told: [0; 2],
-            veil: Veil::None,
         }));
     let finding = story.finding();
     assert_eq!(who(&finding).0, Some(mac(2)));
@@ -295,7 +294,6 @@ fn reaches(story: &mut Story, client: &str, server: &str, port: u16) {
         veil: Veil::None,
         signature: None,
         told: [0; 2],
-        veil: Veil::None,
     }));
 }
 
