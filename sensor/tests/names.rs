@@ -30,16 +30,16 @@ const KEYS: [&str; 8] = [
 ];
 
 /// Keys that may follow, in this order.
-const MORE_KEYS: [&str; 4] = ["ech", "vlan", "alpn", "ja4"];
+const MORE_KEYS: [&str; 5] = ["ech", "vlan", "alpn", "ja4", "ecs"];
 
 #[test]
 fn each_line_has_the_keys_in_their_order() {
-    let tagged = sensor::tests().join("cases/vlan/input.pcap");
+    let cases = ["vlan", "dns-client-subnet"].map(|it| format!("cases/{it}/input.pcap"));
+    let captures = cases.map(|it| sensor::tests().join(it));
+    let lines = captures.iter().map(|it| names_of(it));
+    let lines = names_of(&sensor::demo()) + &lines.collect::<String>();
     let mut met = Vec::new();
-    for line in names_of(&sensor::demo())
-        .lines()
-        .chain(names_of(&tagged).lines())
-    {
+    for line in lines.lines() {
         let keys = keys(line);
         assert_eq!(keys[..KEYS.len()], KEYS, "{line}");
         let more = &keys[KEYS.len()..];

@@ -358,7 +358,7 @@ fn an_event_says_which_network_a_question_is_asked_for() {
     let text = fs::read_to_string(&events).unwrap();
     let told: Vec<Value> = text
         .lines()
-        .map(|it| serde_json::from_str::<Value>(it).unwrap())
+        .map(|it| schema::valid(schema::EVE, it.as_bytes()))
         .filter(|it| it["phonehome"]["kind"] == "sighting")
         .map(|it| {
             assert_eq!(it["src_ip"], "10.20.1.21");

@@ -9,6 +9,9 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use foldhash::quality::FixedState;
+use hashbrown::HashMap;
+
 use crate::day::Day;
 use crate::document::{self, FileError, Report, Table, check_id, shown};
 use crate::name;
@@ -32,7 +35,7 @@ pub struct Resolvers {
     /// All addresses, sorted.
     addresses: Vec<IpAddr>,
     /// The fixed part of each pattern, and how far it reaches.
-    names: BTreeMap<Box<str>, Reach>,
+    names: HashMap<Box<str>, Reach, FixedState>,
 }
 
 /// A public resolver.

@@ -183,8 +183,8 @@ fn table(text: &mut String, snapshot: &Snapshot, findings: &[&Finding], style: S
             human_octets(finding.sent),
             human_octets(finding.received),
         );
-        for line in who::line(finding).iter() {
-            paragraph(text, "    ", "      ", line);
+        if let Some(line) = who::line(finding) {
+            paragraph(text, "    ", "      ", &line);
         }
         let categories: Vec<&str> = finding.categories.iter().map(|it| it.as_str()).collect();
         let mut what = finding.products.join(", ");

@@ -458,7 +458,7 @@ impl Book {
         };
         let signature = self.catalogue.claim_payload(Payload::Ksc)?;
         let name = Name::from_normalised(Payload::Ksc.as_str())?;
-        is_one.then(|| Sighting {
+        is_one.then_some(Sighting {
             observation: Observation {
                 at: connection.opened,
                 source: Source::Discovery,

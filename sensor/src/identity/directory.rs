@@ -126,9 +126,12 @@ impl Directory {
     pub fn restore(&mut self, address: Address, identity: &Identity) {
         let mut names = [const { None }; Source::ALL.len()];
         if let Some((name, source)) = &identity.name
-            && let Some(place) = Source::ALL.iter().position(|it| it == source)
+            && let Some(said) = Source::ALL
+                .iter()
+                .position(|it| it == source)
+                .and_then(|it| names.get_mut(it))
         {
-            names[place] = Some((name.clone(), identity.said));
+            *said = Some((name.clone(), identity.said));
         }
         let holder = Holder {
             device: identity.device,
@@ -195,8 +198,8 @@ impl Directory {
             None => &statement.name,
         };
         let place = Source::ALL.iter().position(|it| *it == statement.source);
-        if let (Some(name), Some(place)) = (name, place) {
-            holder.names[place] = Some((name.clone(), at));
+        if let (Some(name), Some(said)) = (name, place.and_then(|it| holder.names.get_mut(it))) {
+            *said = Some((name.clone(), at));
         }
         if let Some(class) = device.and_then(|it| it.class.as_ref()) {
             holder.class = Some(class.clone());
@@ -236,7 +239,7 @@ impl<K: Copy + Eq + Hash + Ord, V> Memory<K, V> {
             if !is_over && self.items.len() < self.capacity {
                 break;
             }
-            self.evicted += u64::from(!is_over);
+            self.evicted = self.evicted.saturating_add(u64::from(!is_over));
             self.remove(&stale);
         }
         if self.capacity > 0 {

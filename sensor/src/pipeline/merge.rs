@@ -9,7 +9,7 @@ use crate::worker::Told;
 /// A worker's notices come in order, and its watermark says up to which frame there will be no
 /// more of them. What no worker can come before any more is given in order; the rest waits. As every
 /// worker hears of progress at least every few thousand frames, little waits, but for what a tick
-/// ends: at most all flows, each a notice of 104 octets, until the slowest worker has come to it.
+/// ends: at most all flows, each a notice of 128 octets, until the slowest worker has come to it.
 #[derive(Debug)]
 pub(super) struct Merge {
     lanes: Vec<Lane>,
@@ -92,6 +92,11 @@ mod tests {
         std::iter::from_fn(|| merge.pop())
             .map(|it| (it.notice.number, it.since))
             .collect()
+    }
+
+    #[test]
+    fn a_notice_is_no_larger_than_the_bounds_say() {
+        assert!(size_of::<Told>() <= 128, "{} octets", size_of::<Told>());
     }
 
     #[test]

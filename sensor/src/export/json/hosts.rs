@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{GENERATOR, Generator, MAX_SERVED, SCHEMA};
+use super::{AskerRow, GENERATOR, Generator, MAX_SERVED, SCHEMA, asker};
 use crate::export::who::IdentityRow;
 use crate::export::{Snapshot, rfc3339};
 use crate::findings::Finding;
@@ -45,6 +45,9 @@ struct Row<'a> {
     /// That of the finding for which something was said last.
     #[serde(skip_serializing_if = "Option::is_none")]
     identity: Option<IdentityRow<'a>>,
+    /// How it asks in DNS past the site's own resolvers, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asks: Option<AskerRow>,
     findings: Vec<FindingRow<'a>>,
 }
 
@@ -73,6 +76,7 @@ impl<'a> Row<'a> {
         Self {
             host: host.to_string(),
             identity: newest.map(IdentityRow::of),
+            asks: findings.iter().find_map(|it| it.asks.as_ref()).map(asker),
             findings: rows.collect(),
         }
     }
@@ -98,6 +102,7 @@ mod tests {
         assert_eq!(host["findings"].as_array().unwrap().len(), 2);
         assert_eq!(host["identity"]["mac"], "02:00:5e:00:53:01");
         assert_eq!(host["identity"]["name"], "reception-3");
+        assert_eq!(host["asks"]["encrypted_dns"]["doh"], 14);
         let other = hosts.iter().find(|it| it["host"] == "10.1.20.117").unwrap();
         assert!(other.get("identity").is_none());
     }
