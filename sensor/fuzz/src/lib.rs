@@ -11,6 +11,7 @@ mod conversation;
 mod decode;
 mod files;
 mod frames;
+mod identity;
 mod input;
 mod messages;
 mod pipeline;
@@ -30,17 +31,19 @@ pub struct Target {
 }
 
 /// All targets. Their parts make a thousand.
-pub const TARGETS: [Target; 18] = [
-    target("dns_message", messages::dns_message, 120),
+pub const TARGETS: [Target; 20] = [
+    target("dns_message", messages::dns_message, 110),
     target("dns_stream", messages::dns_stream, 90),
     target("ech_configs", messages::ech_configs, 20),
     target("tls_hello", messages::tls_hello, 110),
     target("tls_certificate", messages::tls_certificate, 90),
     target("quic_initials", quic::initials, 40),
-    target("http_head", messages::http_head, 110),
-    target("stream", assembly::stream, 110),
+    target("http_head", messages::http_head, 100),
+    target("identity", identity::identity, 25),
+    target("discovery", identity::discovery, 15),
+    target("stream", assembly::stream, 100),
     target("fragments", assembly::fragments, 60),
-    target("decode", decode::decode, 130),
+    target("decode", decode::decode, 120),
     target("capture_file", files::capture_file, 15),
     target("pack", files::pack, 10),
     target("directive", files::directive, 10),

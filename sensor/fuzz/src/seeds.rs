@@ -144,6 +144,19 @@ fn of_datagram(
             }
         }
     }
+    let of_port = |known: &[u16]| known.iter().any(|it| [src_port, dst_port].contains(it));
+    for (number, ports) in (0..).zip(IDENTITY_PORTS) {
+        if of_port(ports) {
+            seeds.insert(("identity", [&[number][..], packet.payload].concat()));
+        }
+    }
+    for (number, port) in (0..).zip(DISCOVERY_PORTS) {
+        if of_port(&[port]) {
+            // The protocol of the second port of Tuya is that of the first.
+            let number = u8::min(number, 3);
+            seeds.insert(("discovery", [&[number][..], packet.payload].concat()));
+        }
+    }
     if quic::initial_version(packet.payload).is_some() && initials.len() < LONG {
         initials.extend((packet.payload.len() as u16).to_le_bytes());
         initials.extend(packet.payload);
@@ -195,6 +208,12 @@ fn of_pack(text: &str) -> impl Iterator<Item = Vec<u8>> {
         .map(move |it| format!("{head}\n{it}\n").into_bytes())
         .filter(|it| it.len() <= 3 * LONG)
 }
+
+/// Ports of DHCP, DHCPv6, mDNS, NBNS and LLMNR, in the order of `identity::Source`.
+const IDENTITY_PORTS: [&[u16]; 5] = [&[67, 68], &[546, 547], &[5353], &[137], &[5355]];
+
+/// Ports of SADP, DHIP, Kasa and Tuya.
+const DISCOVERY_PORTS: [u16; 5] = [37020, 37810, 9999, 6666, 6667];
 
 /// Octets of a long input.
 const LONG: usize = 6 << 10;

@@ -1,0 +1,64 @@
+//! Who a host is: what devices say of themselves on their network.
+
+use phonehome::discovery::device;
+use phonehome::host::Address;
+use phonehome::identity::{
+    ClassText, Hold, MAX_ADDRESSES, MAX_CLASS, Source, Statement, dhcp, dhcp6, multicast, nbns,
+};
+use phonehome_signatures::Payload;
+
+use super::input::Input;
+use super::messages::check_name;
+
+/// A message in which a device is named: an octet for the protocol, the message.
+pub(crate) fn identity(octets: &[u8]) {
+    let mut input = Input::new(octets);
+    let source = Source::ALL[usize::from(input.u8()) % Source::ALL.len()];
+    let octets = input.rest();
+    let sender = Address::from_v4([10, 0, 0, 1]);
+    let statement = match source {
+        Source::Dhcp => dhcp::message(octets).map(|it| it.statement()),
+        Source::Dhcp6 => dhcp6::message(octets).map(|it| it.statement()),
+        Source::Mdns | Source::Llmnr => multicast::statement(source, octets, sender),
+        Source::Nbns => nbns::statement(octets, sender),
+    };
+    if let Ok(Some(statement)) = statement {
+        assert_eq!(statement.source, source);
+        check(&statement);
+    }
+}
+
+fn check(statement: &Statement) {
+    statement.name.iter().for_each(check_name);
+    statement.class.iter().for_each(check_text);
+    match &statement.hold {
+        Hold::Asks => {}
+        Hold::Has { addresses, .. } | Hold::Leaves(addresses) => {
+            assert!(addresses.len() <= MAX_ADDRESSES);
+        }
+    }
+}
+
+/// What a device announces, or answers to a search: an octet for the protocol, the datagram.
+pub(crate) fn discovery(octets: &[u8]) {
+    let mut input = Input::new(octets);
+    let payloads = [
+        Payload::Sadp,
+        Payload::Dhip,
+        Payload::Kasa,
+        Payload::Tuya,
+        Payload::Ksc,
+    ];
+    let payload = payloads[usize::from(input.u8()) % payloads.len()];
+    if let Ok(Some(device)) = device(payload, input.rest()) {
+        let texts = [device.model, device.serial, device.firmware];
+        texts.iter().flatten().for_each(check_text);
+    }
+}
+
+/// Octets that are not printable take four characters.
+fn check_text(text: &ClassText) {
+    let text = text.as_str();
+    assert!(!text.is_empty() && text.len() <= 4 * MAX_CLASS);
+    assert!(text.bytes().all(|it| matches!(it, b' '..=b'~')), "{text:?}");
+}
