@@ -16,6 +16,7 @@ use crate::time::Timestamp;
 pub mod dns;
 pub mod dnscrypt;
 pub mod http;
+pub mod proxy;
 pub mod quic;
 pub mod tls;
 

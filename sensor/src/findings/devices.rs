@@ -20,7 +20,7 @@ use crate::time::Timestamp;
 pub struct Who {
     /// The identity at the newest sighting for which there was one.
     pub identity: Identity,
-    /// What it was called before, the newest last; at most [`MAX_FORMER`].
+    /// What it was called before, the newest last; at most four of them.
     pub former: Vec<Name>,
 }
 

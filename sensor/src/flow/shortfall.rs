@@ -4,7 +4,7 @@
 //! each direction, which triage counts exactly; out comes an estimate of what the mirror left out.
 //!
 //! - **Which connections**: those of which both SYNs were seen, so that it is known with which
-//!   sequence number each direction starts; of each direction up to its first [`JUDGED_OCTETS`].
+//!   sequence number each direction starts; of each direction up to its first 2 GiB.
 //! - **Which packets**: the first of a connection in a span of packet time, and those with FIN or RST.
 //!   These pass triage in any case, so the estimate costs nothing on the way of other packets, and
 //!   does not depend on when triage hears that a flow is settled.

@@ -12,6 +12,7 @@ use crate::flow::stream::{Inserted, Stream};
 use crate::flow::table::Class;
 use crate::flow::{Flow, Side};
 use crate::names::http::{self, Request};
+use crate::names::proxy;
 use crate::names::tls::{self, ClientHello};
 use crate::names::{Malformed, Name, Parse, Parsed, Source, Transport};
 use crate::time::Timestamp;
@@ -71,15 +72,16 @@ impl Worker {
             let seq = tcp
                 .seq
                 .wrapping_add(u32::from(tcp.flags.any(TcpFlags::SYN)));
+            let (header, payload) = packet.payload.split_at(proxy::header_len(packet.payload));
             let data = Data {
                 side,
-                seq,
-                payload: packet.payload,
+                seq: seq.wrapping_add(u32::try_from(header.len()).unwrap_or_default()),
+                payload,
                 cut: packet.payload.len() < packet.payload_len as usize,
             };
             if flow.is_dns() {
                 self.desk.dns_segment(flow, &data, context);
-            } else {
+            } else if header.is_empty() || !payload.is_empty() {
                 self.desk.data(flow, &data, context);
             }
             if flow.client.is_some_and(|it| it != side) {

@@ -272,6 +272,46 @@ def tls_after_socks5():
     return connection.wire.capture
 
 
+def _behind_header(header, name):
+    """A proxy's connection to a server: in front of the client's hello, a header that tells who the
+    client is; first in one segment with the hello, then alone."""
+    wire = Wire()
+    for port, together in ((50_001, True), (50_002, False)):
+        ends = {"client": (CLIENT, port), "server": ("10.20.1.41", 443)}
+        connection = Connection(wire, **ends).open()
+        if together:
+            connection.say(header + hello(name))
+        else:
+            connection.say(header)
+            connection.say(hello(name))
+        connection.tell("tls-sni", name)
+        connection.hear(server_answer())
+    return wire.capture
+
+
+def tls_after_proxy_line():
+    """TLS behind a line of the PROXY protocol, version 1, as load balancers send it. The ends are
+    those of the packets, not the client that the line names."""
+    header = b"PROXY TCP4 192.0.2.1 198.51.100.2 51000 443\r\n"
+    return _behind_header(header, "behind.proxy.example")
+
+
+def tls_after_proxy_header():
+    """TLS behind the binary header of the PROXY protocol, version 2."""
+    ends = bytes([192, 0, 2, 1, 198, 51, 100, 2]) + struct.pack(">HH", 51000, 443)
+    header = b"\r\n\r\n\0\r\nQUIT\n\x21\x11" + struct.pack(">H", len(ends)) + ends
+    return _behind_header(header, "behind.proxy.example")
+
+
+def nothing_proxy_line_alone():
+    """A line of the PROXY protocol, and a protocol behind it that names nobody."""
+    connection = Connection(Wire(), server=("10.20.1.41", 25)).open()
+    connection.say(b"PROXY TCP4 192.0.2.1 198.51.100.2 51000 25\r\n")
+    connection.hear(b"220 mail.example ESMTP\r\n")
+    connection.say(b"QUIT\r\n")
+    return connection.wire.capture
+
+
 def _start_tls(port, name, talk):
     """A connection in clear that goes over to TLS; of `talk`, `S:` lines are the server's."""
     connection = Connection(Wire(), server=("203.0.113.25", port)).open()
