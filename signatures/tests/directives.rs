@@ -208,7 +208,7 @@ fn the_examples_in_the_readme_are_a_directive_and_waivers() {
     let readme = include_str!("../README.md");
     let blocks: Vec<&str> = readme
         .split("```toml\n")
-        .skip(2)
+        .skip(3)
         .filter_map(|rest| rest.split("```").next())
         .collect();
     let [directive, waivers] = blocks.as_slice() else {
