@@ -251,7 +251,7 @@ frame.addEventListener('load', () => {
     if (contrast < 4.5) complaints.push(contrast.toFixed(1) + ': ' + it.outerHTML.slice(0, 120));
   }
   const head = page.querySelector('.findings thead').getBoundingClientRect();
-  const hosts = [...page.querySelectorAll('.findings tbody th')].map(it => it.textContent);
+  const hosts = [...page.querySelectorAll('.findings tbody th')].map(it => it.firstChild.textContent.trim());
   document.getElementById('told').textContent = `inner=${frame.contentWindow.innerWidth};`
     + `overflow=${Math.max(root.scrollWidth - root.clientWidth, 0) + wide.length};`
     + `head-is-hidden=${head.width <= 1};hosts=${hosts.join(' ')};`
