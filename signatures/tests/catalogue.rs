@@ -250,9 +250,17 @@ fn vendors_packs_and_signatures_are_in_the_order_of_their_ids() {
         .map(|signature| signature.id.as_str())
         .collect();
     assert_eq!(of_kaspersky.first(), Some(&"kl-h01"));
-    assert_eq!(of_kaspersky.last(), Some(&"kl-h113"));
+    assert_eq!(of_kaspersky.last(), Some(&"kl-p01"));
     let place = |id| of_kaspersky.iter().position(|it| *it == id);
-    let around = ["kl-h90", "kl-h90-web", "kl-h91", "kl-h99", "kl-h100"].map(place);
+    let around = [
+        "kl-h90",
+        "kl-h90-web",
+        "kl-h91",
+        "kl-h99",
+        "kl-h100",
+        "kl-h113",
+    ]
+    .map(place);
     assert!(around.is_sorted() && around[0].is_some(), "{around:?}");
     assert!(
         catalogue
@@ -265,7 +273,7 @@ fn vendors_packs_and_signatures_are_in_the_order_of_their_ids() {
 fn the_version_names_every_pack() {
     assert_eq!(
         builtin().version(),
-        "bytedance@1.0.0 hikvision@1.0.0 kaspersky@1.0.0"
+        "bytedance@1.0.0 hikvision@1.1.0 kaspersky@1.1.0"
     );
     assert_eq!(Catalogue::default().version(), "");
 }
@@ -293,7 +301,7 @@ fn a_directory_extends_the_packs_that_are_compiled_in() {
     );
     assert_eq!(
         catalogue.version(),
-        "acme@7 bytedance@1.0.0 hikvision@1.0.0 kaspersky@1.0.0"
+        "acme@7 bytedance@1.0.0 hikvision@1.1.0 kaspersky@1.1.0"
     );
 }
 
