@@ -36,9 +36,12 @@ pub(crate) fn dns_message(octets: &[u8]) {
 
     let whole = told(octets);
     assert!(message.is_response() || whole.is_empty());
-    // What comes before a cut is read as it is without one.
+    // What comes before a cut is read as it is without one, but for names that run on behind it: a pointer
+    // may lead to octets that are none of a name, and on past the record that it stands in.
     for cut in [octets.len() / 2, octets.len() - 1] {
-        assert!(whole.starts_with(&told(&octets[..cut])), "cut at {cut}");
+        let mut names = whole.iter();
+        let is_told = |name: &String| names.any(|it| it == name);
+        assert!(told(&octets[..cut]).iter().all(is_told), "cut at {cut}");
     }
 }
 
