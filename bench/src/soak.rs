@@ -143,7 +143,7 @@ pub(crate) fn run(plan: &Plan, program: &Path) -> Result<Soak, Error> {
     let wire = Wire::new(longest.unwrap_or_default())?;
     let disk = Disk::mount(&folder.join("disk"))?;
     let mut course = Course::begin(plan, program, (&wire, &load), &disk, &folder)?;
-    course.fill(ROUNDS * frames_of_a_cycle(&load))?;
+    course.fill(frames_of_a_cycle(&load), ROUNDS)?;
     for (share, trouble) in TROUBLES {
         course.go_on_until(share)?;
         course.meet(trouble)?;

@@ -36,6 +36,8 @@ pub(super) struct Course<'a> {
     log: File,
     metrics: PathBuf,
     started: Instant,
+    /// From when on memory is looked at, in seconds from the start.
+    settled: f64,
     mode: Mode,
     memory: Memory,
     /// Counts up when the sensor had to be started anew.
@@ -115,6 +117,7 @@ impl<'a> Course<'a> {
             log: File::create(&log).map_err(Error::file("create", &log))?,
             metrics,
             started: now,
+            settled: 0.0,
             mode: Mode::Fills,
             memory: Memory::default(),
             life: 0,
@@ -129,8 +132,13 @@ impl<'a> Course<'a> {
         })
     }
 
-    /// Sends `frames` at the rate for filling, for a third of the time at most.
-    pub(super) fn fill(&mut self, frames: u64) -> Result<(), Error> {
+    /// Sends all that there is, `cycle` frames, `rounds` times at the rate for filling, for a third of
+    /// the time at most.
+    ///
+    /// What the tables hold at the steady rate is another thing: flows end between two rounds, and
+    /// hosts are told of when their flows end. So they are settled a round later.
+    pub(super) fn fill(&mut self, cycle: u64, rounds: u64) -> Result<(), Error> {
+        let frames = rounds * cycle;
         self.say("filling tables");
         self.mode = Mode::Fills;
         self.sender.set_rate(Rate::PerSecond(self.plan.fill_rate));
@@ -142,6 +150,8 @@ impl<'a> Course<'a> {
         self.say(&format!("sent {sent} frames of {frames} to fill tables"));
         self.reconcile()?;
         self.set_mode(Mode::Steady);
+        let round = Duration::from_secs(cycle / self.plan.rate.max(1));
+        self.settled = (self.started.elapsed() + round + IDLE).as_secs_f64();
         Ok(())
     }
 
@@ -337,7 +347,7 @@ impl<'a> Course<'a> {
             .soak
             .samples
             .iter()
-            .filter(|it| it.life == 0 && !it.fills)
+            .filter(|it| it.life == 0 && !it.fills && it.at >= self.settled)
             .map(|it| (it.at, it.resident_kib as f64))
             .collect();
         self.soak.slope = Slope::of(&points);
@@ -404,6 +414,9 @@ fn forget(metrics: &Path) -> Result<(), Error> {
         _ => Ok(()),
     }
 }
+
+/// How long the sensor keeps an open connection without a packet.
+const IDLE: Duration = Duration::from_secs(600);
 
 /// Hosts that probes come from. Each has a finding, which is to be kept, so more would make memory
 /// grow for good reason.
