@@ -7,7 +7,13 @@ proptest! {
 
     #[test]
     fn frames_that_come_twice_change_nothing_but_how_many_there_are(steps in steps(300)) {
-        let scene = Scene::of(&steps);
+        let mut scene = Scene::of(&steps);
+        // What the scene itself sends again comes just within what counts as a repeat, or well beyond,
+        // and so does its copy.
+        let begin = scene.frames.first().map_or(0, |it| it.0);
+        for (at, _) in &mut scene.frames {
+            *at += (*at - begin) / 10;
+        }
         let once = scene.seen(0);
         let mut twice = scene.clone();
         twice.frames = scene
