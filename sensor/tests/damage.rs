@@ -27,8 +27,11 @@ mod sensor;
 
 #[test]
 fn damaged_captures_end_the_program_in_order() {
+    // A process for each damaged file takes long. In one process, and in many more ways, octets are
+    // damaged in `tests/mutations.rs`.
     let mut captures: Vec<(String, Vec<u8>)> = sensor::cases()
         .iter()
+        .step_by(3)
         .map(|it| it.join("input.pcap"))
         .chain([sensor::demo()])
         .map(|it| (name(&it), fs::read(&it).unwrap()))
