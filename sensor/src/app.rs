@@ -97,11 +97,11 @@ pub fn read(
 pub fn watch(
     mut sources: Vec<live::LiveSource>,
     loaded: &Arc<Loaded>,
-    sizes: Sizes,
+    (report, sizes): (Report, Sizes),
     ledger: &mut dyn Ledger,
 ) -> std::io::Result<()> {
     let running = sources.iter_mut().map(|it| it as &mut (dyn Source + Send));
-    threads::run(running.collect(), loaded, Report::Findings, sizes, ledger)?;
+    threads::run(running.collect(), loaded, report, sizes, ledger)?;
     let ended = sources.into_iter().map(live::LiveSource::finish);
     ended
         .collect::<Result<(), _>>()

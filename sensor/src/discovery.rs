@@ -20,7 +20,7 @@
 use phonehome_signatures::Payload;
 use serde::Deserialize;
 
-use crate::identity::{ClassText, Mac};
+use crate::identity::{Mac, PlainText};
 use crate::names::Malformed;
 use crate::reader::Reader;
 
@@ -32,11 +32,11 @@ mod servers;
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Device {
     /// Its type, in the words of its maker.
-    pub model: Option<ClassText>,
+    pub model: Option<PlainText>,
     /// Its serial number, or another number of its own.
-    pub serial: Option<ClassText>,
+    pub serial: Option<PlainText>,
     /// Version of its firmware.
-    pub firmware: Option<ClassText>,
+    pub firmware: Option<PlainText>,
     /// Its hardware address.
     pub mac: Option<Mac>,
 }
@@ -88,7 +88,7 @@ fn sadp(octets: &[u8]) -> Option<Device> {
 }
 
 /// The text of the first element of a name, which has no other inside.
-fn element(body: &str, name: &str) -> Option<ClassText> {
+fn element(body: &str, name: &str) -> Option<PlainText> {
     let mut rest = body;
     loop {
         let (_, after) = rest.split_once('<')?;
@@ -97,7 +97,7 @@ fn element(body: &str, name: &str) -> Option<ClassText> {
             continue;
         };
         let (text, _) = text.split_once('<')?;
-        return ClassText::new(text.trim().as_bytes());
+        return PlainText::new(text.trim().as_bytes());
     }
 }
 
@@ -255,8 +255,8 @@ struct Tuya {
     model: Option<String>,
 }
 
-fn text_of(text: Option<String>) -> Option<ClassText> {
-    text.and_then(|it| ClassText::new(it.trim().as_bytes()))
+fn text_of(text: Option<String>) -> Option<PlainText> {
+    text.and_then(|it| PlainText::new(it.trim().as_bytes()))
 }
 
 /// A hardware address with colons or hyphens between.

@@ -50,7 +50,7 @@ pub struct Statement {
     /// What the device is called.
     pub name: Option<Name>,
     /// What kind of client it is, in the words of its maker.
-    pub class: Option<ClassText>,
+    pub class: Option<PlainText>,
 }
 
 /// Who makes a [`Statement`].
@@ -207,17 +207,17 @@ impl fmt::Debug for Mac {
     }
 }
 
-/// The kind of a client in words of its maker, such as `MSFT 5.0`: printable ASCII, at most
-/// [`MAX_CLASS`] octets of the wire, others as `\DDD`. Never empty.
+/// What a device or its maker says in words, such as `MSFT 5.0` or a model: printable ASCII, at most
+/// [`MAX_TEXT`] octets of the wire, others as `\DDD`. Never empty.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ClassText(Arc<str>);
+pub struct PlainText(Arc<str>);
 
-impl ClassText {
+impl PlainText {
     /// Takes the octets of an option; `None` if nothing is left.
     #[must_use]
     pub fn new(octets: &[u8]) -> Option<Self> {
         let octets = trimmed(octets);
-        let octets = octets.get(..MAX_CLASS).unwrap_or(octets);
+        let octets = octets.get(..MAX_TEXT).unwrap_or(octets);
         let mut text = String::with_capacity(octets.len());
         for octet in octets {
             match octet {
@@ -274,8 +274,8 @@ fn name_in_labels(octets: &[u8]) -> Option<Name> {
 /// Addresses of one statement; a host has a handful.
 pub const MAX_ADDRESSES: usize = 8;
 
-/// Octets of a vendor class that are kept.
-pub const MAX_CLASS: usize = 64;
+/// Octets that are kept of what a device says in words.
+pub const MAX_TEXT: usize = 64;
 
 /// Octets of a host name: those of a domain name (RFC 1035 section 2.3.4).
 const MAX_NAME: usize = 253;
@@ -312,11 +312,11 @@ mod tests {
 
     #[test]
     fn a_class_is_printable_and_bounded() {
-        let text = |octets: &[u8]| ClassText::new(octets).map(|it| it.as_str().to_owned());
+        let text = |octets: &[u8]| PlainText::new(octets).map(|it| it.as_str().to_owned());
         assert_eq!(text(b"MSFT 5.0\0").as_deref(), Some("MSFT 5.0"));
         assert_eq!(text(b"a\x1b[31m").as_deref(), Some("a\\027[31m"));
         assert_eq!(text(b"\0"), None);
-        assert_eq!(text(&[b'x'; 300]).unwrap().len(), MAX_CLASS);
+        assert_eq!(text(&[b'x'; 300]).unwrap().len(), MAX_TEXT);
     }
 
     #[test]

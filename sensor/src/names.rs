@@ -238,7 +238,7 @@ pub struct Observation {
     /// What the hello says of Encrypted Client Hello; `None` where there is no hello.
     pub ech: Option<tls::Ech>,
     /// What the hello shows of the program that sent it; `None` where there is no hello, and where
-    /// neither all names are asked for nor a signature claims this one.
+    /// the observation is not told of.
     pub traits: Option<Arc<tls::Traits>>,
     /// The network that a question in DNS is said to be asked for; never who asks. In a box, as
     /// hardly any question has one.

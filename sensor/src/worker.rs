@@ -47,6 +47,9 @@ mod unfinished;
 pub enum Report {
     /// Every name, as an observation, and what concerns findings.
     AllNames,
+    /// Only what concerns findings, where sightings are told of: with what their hellos show of the
+    /// programs that sent them.
+    Sightings,
     /// Only what concerns findings.
     Findings,
 }

@@ -255,6 +255,27 @@ fn there_is_an_event_for_each_sighting_and_each_change() {
 }
 
 #[test]
+fn events_show_what_hellos_tell_of_the_programs_that_sent_them() {
+    let mut shown = [0, 0];
+    for event in events_of_the_demo(&[]) {
+        let hello = match event["phonehome"]["source"].as_str() {
+            Some("tls-sni") => &event["tls"],
+            Some("quic-sni") => &event["quic"],
+            _ => continue,
+        };
+        let ja4 = hello["ja4"].as_str().unwrap_or_else(|| panic!("{event}"));
+        let is_quic = usize::from(ja4.starts_with('q'));
+        assert!(
+            ja4.len() == 36 && (is_quic == 1 || ja4.starts_with('t')),
+            "{ja4}"
+        );
+        assert_eq!(event["phonehome"]["ja4"], ja4);
+        shown[is_quic] += 1;
+    }
+    assert!(shown.iter().all(|it| *it > 0), "{shown:?}");
+}
+
+#[test]
 fn events_do_not_depend_on_the_number_of_workers() {
     let alone = events_of_the_demo(&[]);
     for workers in ["1", "2", "4"] {

@@ -3,7 +3,7 @@
 use phonehome::discovery::device;
 use phonehome::host::Address;
 use phonehome::identity::{
-    ClassText, Hold, MAX_ADDRESSES, MAX_CLASS, Source, Statement, dhcp, dhcp6, multicast, nbns,
+    Hold, MAX_ADDRESSES, MAX_TEXT, PlainText, Source, Statement, dhcp, dhcp6, multicast, nbns,
 };
 use phonehome_signatures::Payload;
 
@@ -57,8 +57,8 @@ pub(crate) fn discovery(octets: &[u8]) {
 }
 
 /// Octets that are not printable take four characters.
-fn check_text(text: &ClassText) {
+fn check_text(text: &PlainText) {
     let text = text.as_str();
-    assert!(!text.is_empty() && text.len() <= 4 * MAX_CLASS);
+    assert!(!text.is_empty() && text.len() <= 4 * MAX_TEXT);
     assert!(text.bytes().all(|it| matches!(it, b' '..=b'~')), "{text:?}");
 }

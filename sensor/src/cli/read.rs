@@ -53,7 +53,10 @@ pub(super) fn main(options: &Options) -> Ended {
         files: &options.files,
         threads,
         sizes,
-        report: Report::Findings,
+        report: match options.events {
+            Some(_) => Report::Sightings,
+            None => Report::Findings,
+        },
         progress: true,
     };
     let input = Input::files(&options.files, sizes);

@@ -20,7 +20,7 @@ use crate::app::manager::{Line, Manager};
 use crate::app::reload::Reloader;
 use crate::app::snapshot::Input;
 use crate::app::{self, Reading, Threads, aside};
-use crate::config::{Config, Frames, Shown};
+use crate::config::{Config, EventKinds, Frames, Shown};
 use crate::export::http::{self, HttpError, Listeners, Server, ShowHosts};
 use crate::export::{Own, Snapshot, metrics};
 use crate::log::{Dial, Log};
@@ -285,6 +285,7 @@ enum Feed<'a> {
     Interfaces {
         names: &'a [String],
         listening: Listening,
+        report: Report,
         sizes: Sizes,
     },
 }
@@ -293,12 +294,16 @@ impl<'a> Feed<'a> {
     /// Opens the interfaces; files are opened when they are read.
     fn open(frames: Frames<'a>, config: &Config) -> Result<Self, Failure> {
         let sizes = config.sizes();
+        let report = match config.events_kinds {
+            EventKinds::All => Report::Sightings,
+            EventKinds::Changes => Report::Findings,
+        };
         match frames {
             Frames::Files(files) => Ok(Self::Files(Reading {
                 files,
                 threads: Threads::Own,
                 sizes,
-                report: Report::Findings,
+                report,
                 progress: false,
             })),
             Frames::Interfaces(names) => {
@@ -313,6 +318,7 @@ impl<'a> Feed<'a> {
                 Ok(Self::Interfaces {
                     names,
                     listening,
+                    report,
                     sizes,
                 })
             }
@@ -327,6 +333,7 @@ impl<'a> Feed<'a> {
                 names,
                 listening,
                 sizes,
+                ..
             } => Input::interfaces(names, *sizes, listening.looking.clone()),
         }
     }
@@ -347,9 +354,13 @@ impl<'a> Feed<'a> {
                 })
             }
             Self::Interfaces {
-                listening, sizes, ..
+                listening,
+                report,
+                sizes,
+                ..
             } => {
-                app::watch(listening.sources, loaded, sizes, ledger).map_err(Failure::failed)?;
+                app::watch(listening.sources, loaded, (report, sizes), ledger)
+                    .map_err(Failure::failed)?;
                 tracing::info!("stopped; all that was captured is settled");
                 Ok(ExitCode::SUCCESS)
             }

@@ -58,7 +58,7 @@ fn tuya_frame(body: &[u8]) -> Vec<u8> {
 /// Model, serial number, firmware and hardware address.
 fn said(payload: Payload, octets: &[u8]) -> Option<[Option<String>; 4]> {
     let device = device(payload, octets).unwrap()?;
-    let text = |it: Option<ClassText>| it.map(|it| it.as_str().to_owned());
+    let text = |it: Option<PlainText>| it.map(|it| it.as_str().to_owned());
     let mac = device.mac.map(|it| it.to_string());
     Some([
         text(device.model),

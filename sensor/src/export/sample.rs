@@ -17,7 +17,7 @@ use crate::findings::waivers::Waivers;
 use crate::findings::{Asker, Asking, Earlier, Finding, History, State, Verdict, Who};
 use crate::frame::{Card, LinkType};
 use crate::host::Address;
-use crate::identity::{self, ClassText, Identity, Mac};
+use crate::identity::{self, Identity, Mac, PlainText};
 use crate::names::{Endpoint, Name, Observation, Source, Transport};
 use crate::time::Timestamp;
 use crate::visibility::{MessageResult, Protocol, Unnamed, Visibility};
@@ -353,7 +353,7 @@ fn findings() -> Vec<Finding> {
             identity: Identity {
                 device: Mac::new([2, 0, 0x5e, 0, 0x53, 1]),
                 name: Name::from_text(b"reception-3").map(|it| (it, identity::Source::Dhcp)),
-                class: ClassText::new(b"MSFT 5.0"),
+                class: PlainText::new(b"MSFT 5.0"),
                 since: at(5),
                 said: at(3_605),
             },

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
-use phonehome_signatures::{Catalogue, Payload, Service, SignatureId, VendorId};
+use phonehome_signatures::{Catalogue, SignatureId, VendorId};
 
 use super::asking::{Askers, Asking, MAX_ASKERS};
-use super::record::{Effect, Mark, Octets, Over, Record, Resolver};
+use super::record::{Effect, Mark, Over, Record, Resolver};
 use super::roles::{Hosts, View};
 use super::state::{Seen, Spans, State};
 use super::tally::Tally;
@@ -17,14 +17,16 @@ use super::verdict::Manner;
 use super::watch::{Watch, Watched};
 use super::weight::Class;
 use super::{Cause, Change, ChangeKind, Counts, Limits, Verdict};
-use crate::detection::{Connection, Notice, Progress, Reach, Resolution, Sighting, What};
-use crate::discovery::{Device, Servers};
+use crate::detection::{Notice, Reach, Resolution, Sighting, What};
+use crate::discovery::Servers;
 use crate::host::{Address, HomeNetworks};
 use crate::identity::Directory;
-use crate::names::{Endpoint, Name, Observation, Source, Transport};
-use crate::resolved::{Grade, Resolved};
+use crate::names::{Observation, Source};
+use crate::resolved::Resolved;
 use crate::time::Timestamp;
 
+mod connections;
+mod devices;
 mod keep;
 mod lapse;
 mod room;
@@ -89,7 +91,7 @@ impl Book {
             resolved: Resolved::new(limits.resolutions),
             hosts: Hosts::new(limits.hosts),
             directory: Directory::new(limits.identities),
-            servers: Servers::new(MAX_SERVERS),
+            servers: Servers::new(devices::MAX_SERVERS),
             askers: Askers::new(MAX_ASKERS),
             own_resolvers: BTreeSet::new(),
             records: HashMap::default(),
@@ -355,262 +357,6 @@ impl Book {
         }
     }
 
-    fn connection(
-        &mut self,
-        notice: &Notice,
-        connection: &Connection,
-        correlated: &mut Option<Sighting>,
-    ) {
-        let (host, server) = (connection.client.address, connection.server.address);
-        let is_ours = self.is_home(host);
-        match connection.reach {
-            Reach::Asked | Reach::Refused | Reach::Attempted => {
-                // Of the packets of a flood, most are done with here.
-                if !is_ours {
-                    return;
-                }
-                self.hosts.heard(host, &self.watch);
-            }
-            Reach::Connected => {
-                for it in [host, server] {
-                    if self.is_home(it) {
-                        self.hosts.heard(it, &self.watch);
-                    }
-                }
-            }
-            Reach::Transferred => {
-                for it in [host, server] {
-                    if self.is_home(it) {
-                        self.hosts.proven(it, &self.watch);
-                    }
-                }
-            }
-        }
-        if !is_ours {
-            return;
-        }
-        if let Some(sighting) = self.served(connection) {
-            self.sighting(notice, &sighting, Manner::Named);
-            *correlated = Some(sighting);
-        }
-        match (connection.signature, connection.named) {
-            (Some(signature), named) => {
-                let [sent, received] = connection.told;
-                let octets = Octets {
-                    sent: connection.sent.saturating_sub(sent),
-                    received: connection.received.saturating_sub(received),
-                    both_ways: connection.reach == Reach::Transferred,
-                    began: connection.opened,
-                };
-                self.octets(notice, connection.client, signature, octets, || Cause {
-                    client: connection.client,
-                    server: connection.server,
-                    transport: Some(connection.transport),
-                    signature,
-                    name: None,
-                    source: named.ok(),
-                    reach: connection.reach,
-                    vlan: None,
-                });
-            }
-            // A name of its own that no signature claims: the address is shared.
-            (None, Ok(_)) => {}
-            (None, Err(_)) => {
-                if let Some((sighting, manner)) = self.correlate(connection) {
-                    self.unnamed(notice, connection, &sighting, manner);
-                    *correlated = Some(sighting);
-                }
-            }
-        }
-    }
-
-    /// Takes note of what a device says of itself.
-    fn describe(&mut self, sighting: &Sighting, device: &Device) {
-        let observation = &sighting.observation;
-        if let Some(class) = self.class(sighting.signature)
-            && let Some(record) = self
-                .records
-                .get_mut(&(observation.client().address, class.vendor))
-        {
-            let record = record.of_time(observation.at);
-            if record.device.as_deref() != Some(device) && *device != Device::default() {
-                record.device = Some(Box::new(device.clone()));
-            }
-        }
-    }
-
-    /// The sighting that a connection to a management server is: the server is the host.
-    fn served(&mut self, connection: &Connection) -> Option<Sighting> {
-        let (client, server) = (connection.client, connection.server);
-        if !self.is_home(client.address) || !self.is_home(server.address) {
-            return None;
-        }
-        let is_one = match connection.transport {
-            Transport::Udp => {
-                self.servers
-                    .called(client.address, server.address, server.port);
-                false
-            }
-            Transport::Tcp if connection.reach < Reach::Connected => false,
-            Transport::Tcp => self
-                .servers
-                .answered(client.address, server.address, server.port),
-        };
-        let signature = self.catalogue.claim_payload(Payload::Ksc)?;
-        let name = Name::from_normalised(Payload::Ksc.as_str())?;
-        is_one.then_some(Sighting {
-            observation: Observation {
-                at: connection.opened,
-                source: Source::Discovery,
-                transport: connection.transport,
-                src: server,
-                dst: client,
-                name,
-                vlan: None,
-                ech: None,
-                traits: None,
-                ecs: None,
-            },
-            signature,
-            via: None,
-            reach: connection.reach,
-        })
-    }
-
-    /// Takes octets of a connection that goes on.
-    fn progress(&mut self, notice: &Notice, progress: &Progress) {
-        if self.is_home(progress.client.address) {
-            self.hosts.heard(progress.client.address, &self.watch);
-        }
-        let octets = Octets {
-            sent: progress.sent,
-            received: progress.received,
-            both_ways: progress.reach == Reach::Transferred,
-            began: notice.at,
-        };
-        let signature = progress.signature;
-        self.octets(notice, progress.client, signature, octets, || Cause {
-            client: progress.client,
-            server: progress.server,
-            transport: Some(progress.transport),
-            signature,
-            name: None,
-            source: progress.source,
-            reach: progress.reach,
-            vlan: None,
-        });
-    }
-
-    /// The sighting that a connection without a name is, by what its server's address was answered
-    /// for.
-    fn correlate(&self, connection: &Connection) -> Option<(Sighting, Manner)> {
-        let host = connection.client.address;
-        if !self.is_home(host) {
-            return None;
-        }
-        let address = connection.server.address;
-        let answered = self.resolved.lookup(host, address, connection.opened)?;
-        let claim = self.catalogue.claim(answered.name.as_str(), Service::Dns);
-        let manner = match answered.grade {
-            Grade::SomeClient => Manner::Elsewhere,
-            // The signature claims not the name, but where its CNAME chain led.
-            Grade::ThisClient if claim.is_none() => Manner::Via,
-            Grade::ThisClient => Manner::Named,
-        };
-        let sighting = Sighting {
-            observation: Observation {
-                at: connection.opened,
-                source: Source::DnsCorrelated,
-                transport: connection.transport,
-                src: connection.client,
-                dst: connection.server,
-                name: answered.name,
-                vlan: None,
-                ech: None,
-                traits: None,
-                ecs: None,
-            },
-            signature: answered.signature,
-            via: None,
-            reach: connection.reach,
-        };
-        Some((sighting, manner))
-    }
-
-    fn unnamed(
-        &mut self,
-        notice: &Notice,
-        connection: &Connection,
-        sighting: &Sighting,
-        manner: Manner,
-    ) {
-        self.sighting(notice, sighting, manner);
-        let signature = sighting.signature;
-        let Some(class) = self.class(signature) else {
-            return;
-        };
-        let mark = Mark {
-            class,
-            manner,
-            seen: self.present(connection.client.address),
-        };
-        let key = (connection.client.address, class.vendor);
-        if let Some(record) = self.records.get_mut(&key) {
-            let octets = Octets {
-                sent: connection.sent,
-                received: connection.received,
-                both_ways: false,
-                began: connection.opened,
-            };
-            let mut over = Over::default();
-            record
-                .of_time(octets.began)
-                .octets(notice.at, signature, mark, octets, &mut over);
-            self.counts += over;
-            self.tally.octets(class, octets);
-        }
-    }
-
-    fn octets(
-        &mut self,
-        notice: &Notice,
-        client: Endpoint,
-        signature: SignatureId,
-        octets: Octets,
-        cause: impl Fn() -> Cause,
-    ) {
-        let host = client.address;
-        if !self.is_home(host) {
-            return;
-        }
-        let Some(class) = self.known_class(signature) else {
-            return;
-        };
-        let mark = Mark {
-            class,
-            manner: Manner::Named,
-            seen: self.present(host),
-        };
-        let Some(record) = self.record((host, class.vendor), notice.at) else {
-            return;
-        };
-        let mut over = Over::default();
-        let is_of_earlier = record.is_of_earlier(octets.began);
-        let record = record.of_time(octets.began);
-        let effect = record.octets(notice.at, signature, mark, octets, &mut over);
-        self.counts += over;
-        self.tally.octets(class, octets);
-        if is_of_earlier {
-            return;
-        }
-        let moment = Moment {
-            notice,
-            host,
-            class,
-        };
-        self.heed(&moment, effect, cause);
-    }
-
     /// Makes the changes that a sighting or octets bring.
     fn heed(&mut self, moment: &Moment<'_>, effect: Effect, cause: impl Fn() -> Cause) {
         if let Some(lane) = effect.contact {
@@ -689,9 +435,6 @@ impl Book {
         class
     }
 }
-
-/// Hosts with ports of a management server that are remembered, 100 octets each.
-const MAX_SERVERS: usize = 4_096;
 
 /// The classes of all signatures by their number, those that have gone included.
 fn classes(catalogue: &Catalogue) -> Vec<Class> {

@@ -17,7 +17,7 @@ use super::watch::Watched;
 use super::{State, Verdict};
 use crate::discovery::Device;
 use crate::host::Address;
-use crate::identity::{ClassText, Identity, Mac, Source};
+use crate::identity::{Identity, Mac, PlainText, Source};
 use crate::names::Name;
 use crate::time::Timestamp;
 
@@ -89,7 +89,7 @@ pub(super) struct SavedDevice {
 
 impl SavedDevice {
     pub(super) fn of(device: &Device) -> Self {
-        let text = |it: &Option<ClassText>| it.as_ref().map(|it| it.as_str().to_owned());
+        let text = |it: &Option<PlainText>| it.as_ref().map(|it| it.as_str().to_owned());
         Self {
             model: text(&device.model),
             serial: text(&device.serial),
@@ -99,7 +99,7 @@ impl SavedDevice {
     }
 
     pub(super) fn device(&self) -> Device {
-        let text = |it: &Option<String>| it.as_deref().and_then(ClassText::of_text);
+        let text = |it: &Option<String>| it.as_deref().and_then(PlainText::of_text);
         Device {
             model: text(&self.model),
             serial: text(&self.serial),
@@ -181,7 +181,7 @@ impl SavedWho {
         Identity {
             device: self.mac.as_deref().and_then(Mac::of_text),
             name: name.zip(source),
-            class: self.class.as_deref().and_then(ClassText::of_text),
+            class: self.class.as_deref().and_then(PlainText::of_text),
             since: self.since,
             said: self.said,
         }

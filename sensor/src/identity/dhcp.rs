@@ -13,7 +13,7 @@
 
 use std::time::Duration;
 
-use super::{ClassText, Hold, Mac, Source, Speaker, Statement, host_name, name_in_labels};
+use super::{Hold, Mac, PlainText, Source, Speaker, Statement, host_name, name_in_labels};
 use crate::host::Address;
 use crate::names::{Malformed, Name};
 use crate::reader::Reader;
@@ -58,7 +58,7 @@ pub struct Message {
     /// Option 81.
     pub domain_name: Option<Name>,
     /// Option 60.
-    pub class: Option<ClassText>,
+    pub class: Option<PlainText>,
 }
 
 /// Reads a message.
@@ -166,7 +166,7 @@ impl Message {
                 OVERLOAD => overload = value.first().copied().unwrap_or_default(),
                 MESSAGE_TYPE => self.kind = value.first().copied(),
                 SERVER => self.server = address(),
-                CLASS => self.class = ClassText::new(value),
+                CLASS => self.class = PlainText::new(value),
                 CLIENT_ID => {
                     if let (None, [HTYPE_ETHERNET, mac @ ..]) = (self.device, value) {
                         self.device = mac.try_into().ok().and_then(Mac::new);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
-use super::{ClassText, Hold, Mac, Source, Speaker, Statement};
+use super::{Hold, Mac, PlainText, Source, Speaker, Statement};
 use crate::host::Address;
 use crate::names::Name;
 use crate::time::Timestamp;
@@ -19,7 +19,7 @@ pub struct Identity {
     /// What it is called, by the source that is believed most.
     pub name: Option<(Name, Source)>,
     /// What kind of client it is.
-    pub class: Option<ClassText>,
+    pub class: Option<PlainText>,
     /// Since when the device is known to have the address; without a device, since when something is
     /// known of it.
     pub since: Timestamp,
@@ -49,14 +49,14 @@ struct Holder {
     said: Timestamp,
     /// Names by [`Source`], and when they were said last.
     names: [Option<(Name, Timestamp)>; Source::ALL.len()],
-    class: Option<ClassText>,
+    class: Option<PlainText>,
 }
 
 /// What a device calls itself.
 #[derive(Clone, Debug, Default)]
 struct Device {
     name: Option<Name>,
-    class: Option<ClassText>,
+    class: Option<PlainText>,
 }
 
 impl Directory {
@@ -291,7 +291,7 @@ mod tests {
             hold: Hold::Asks,
             device: mac(device),
             name: name(called),
-            class: ClassText::new(b"MSFT 5.0"),
+            class: PlainText::new(b"MSFT 5.0"),
         }
     }
 
@@ -342,7 +342,7 @@ mod tests {
         let who = directory.who(ADDRESS, at(3)).unwrap();
         assert_eq!(who.device, mac(1));
         assert_eq!(who.name, Some((name("laptop").unwrap(), Source::Dhcp)));
-        assert_eq!(who.class, ClassText::new(b"MSFT 5.0"));
+        assert_eq!(who.class, PlainText::new(b"MSFT 5.0"));
         assert_eq!((who.since, who.said), (at(2), at(2)));
     }
 

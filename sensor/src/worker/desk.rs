@@ -106,7 +106,12 @@ impl Desk {
             Transport::Udp => Service::Udp(server.port),
         };
         let claimed = self.catalogue.claim(observation.name.as_str(), service);
-        if claimed.is_some() || self.report == Report::AllNames {
+        let is_told = match self.report {
+            Report::AllNames => true,
+            Report::Sightings => claimed.is_some(),
+            Report::Findings => false,
+        };
+        if is_told {
             observation.traits = said.octets.and_then(Octets::traits).map(Arc::new);
         }
         let is_first = flow.named.is_err();
@@ -132,7 +137,7 @@ impl Desk {
         if said.outer.is_some() {
             let telling = match self.report {
                 Report::AllNames => Telling::Reported,
-                Report::Findings => Telling::Silent,
+                Report::Sightings | Report::Findings => Telling::Silent,
             };
             self.veiled(observation.clone(), said.outer, (claimed, telling), context);
         }

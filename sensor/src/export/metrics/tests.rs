@@ -9,6 +9,7 @@ use super::hosts::DEFAULT_ROWS;
 use super::*;
 use crate::export::sample;
 use crate::findings::Finding;
+use crate::host::Address;
 
 /// Sum of the samples whose name and labels hold all of these pieces.
 fn sum(text: &str, name: &str, pieces: &[&str]) -> f64 {

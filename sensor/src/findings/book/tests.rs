@@ -5,10 +5,12 @@ use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use phonehome_signatures::Service;
+
 use super::*;
-use crate::detection::Veil;
+use crate::detection::{Connection, Veil};
 use crate::findings::Finding;
-use crate::names::{Name, Transport};
+use crate::names::{Endpoint, Name, Transport};
 use crate::visibility::Unnamed;
 
 mod answers;

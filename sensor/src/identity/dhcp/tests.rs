@@ -42,7 +42,7 @@ fn udhcpc_says_who_it_is_before_it_has_an_address() {
     assert_eq!(discover.device, mac());
     assert_eq!(discover.host_name, name("box-3"));
     assert_eq!(discover.domain_name, name("box-3.lan.example"));
-    assert_eq!(discover.class, ClassText::new(b"udhcp 1.35"));
+    assert_eq!(discover.class, PlainText::new(b"udhcp 1.35"));
     assert_eq!((discover.client, discover.given), (None, None));
     let said = discover.statement().unwrap();
     assert_eq!((said.speaker, said.hold), (Speaker::Device, Hold::Asks));
@@ -60,7 +60,7 @@ fn a_request_for_an_offered_address_does_not_hold_it_yet() {
     }
     let request = message(DHCLIENT_REQUEST).unwrap();
     assert_eq!(request.host_name, name("laptop-7"));
-    assert_eq!(request.class, ClassText::new(b"MSFT 5.0"));
+    assert_eq!(request.class, PlainText::new(b"MSFT 5.0"));
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn options_go_on_in_the_fields_for_names() {
     octets.extend_from_slice(b"\x35\x01\x01\x34\x01\x03\xff");
     let overloaded = message(&octets).unwrap();
     assert_eq!(overloaded.host_name, name("box-4"));
-    assert_eq!(overloaded.class, ClassText::new(b"class-4"));
+    assert_eq!(overloaded.class, PlainText::new(b"class-4"));
 }
 
 #[test]

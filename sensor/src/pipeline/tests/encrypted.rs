@@ -79,7 +79,9 @@ fn only_hellos_that_are_told_of_are_looked_at_for_their_traits() {
         told
     };
     let flagged = (FLAGGED.to_owned(), true);
-    assert_eq!(traits(Report::Findings), std::slice::from_ref(&flagged));
+    let unread = (FLAGGED.to_owned(), false);
+    assert_eq!(traits(Report::Findings), [unread]);
+    assert_eq!(traits(Report::Sightings), std::slice::from_ref(&flagged));
     let other = ("unclaimed.example".to_owned(), true);
     assert_eq!(traits(Report::AllNames), [other, flagged.clone(), flagged]);
 }

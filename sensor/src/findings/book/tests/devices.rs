@@ -5,7 +5,7 @@ use phonehome_signatures::Payload;
 use super::*;
 use crate::discovery::Device;
 use crate::findings::{ChangeKind, Earlier};
-use crate::identity::{self, ClassText, Hold, Mac, Speaker, Statement};
+use crate::identity::{self, Hold, Mac, PlainText, Speaker, Statement};
 
 const UPDATE: &str = "s00.upd.kaspersky.com";
 const LICENCE: &str = "activation-v2.kaspersky.com";
@@ -24,7 +24,7 @@ impl Story {
             hold: Hold::Asks,
             device: Some(mac(device)),
             name: Some(name(called)),
-            class: ClassText::new(b"MSFT 5.0"),
+            class: PlainText::new(b"MSFT 5.0"),
         };
         let given = Statement {
             speaker: Speaker::Server,
@@ -91,7 +91,7 @@ fn a_finding_says_which_device_it_is_of() {
     let finding = story.finding();
     assert_eq!(who(&finding), (Some(mac(1)), Some("laptop-1".to_owned())));
     let identity = &finding.who.unwrap().identity;
-    assert_eq!(identity.class, ClassText::new(b"MSFT 5.0"));
+    assert_eq!(identity.class, PlainText::new(b"MSFT 5.0"));
     assert!(identity.since < finding.first_seen);
 }
 
@@ -265,8 +265,8 @@ fn answers_a_search(story: &mut Story, host: &str, device: &Device) {
 fn a_device_that_answers_a_search_is_installed_and_says_what_it_is() {
     let mut story = Story::new();
     let device = Device {
-        model: ClassText::new(b"DS-2CD2042WD-I"),
-        serial: ClassText::new(b"DS-2CD2042WD-I20160909AAWR639999999"),
+        model: PlainText::new(b"DS-2CD2042WD-I"),
+        serial: PlainText::new(b"DS-2CD2042WD-I20160909AAWR639999999"),
         ..Device::default()
     };
     answers_a_search(&mut story, HOST, &device);
