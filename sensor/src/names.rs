@@ -71,6 +71,11 @@ impl Name {
         if octets.is_empty() {
             return None;
         }
+        if octets.iter().all(u8::is_ascii_graphic)
+            && let Ok(text) = str::from_utf8(octets)
+        {
+            return Some(Self(text.to_ascii_lowercase().into()));
+        }
         let mut text = String::with_capacity(octets.len());
         for &octet in octets {
             push_octet(&mut text, octet);
@@ -104,14 +109,20 @@ impl fmt::Display for Name {
 }
 
 /// Writes an octet of a name: printable ASCII in lower case, anything else as `\DDD`.
+#[inline]
 pub(crate) fn push_octet(text: &mut String, octet: u8) {
     if octet.is_ascii_graphic() {
         text.push(char::from(octet.to_ascii_lowercase()));
     } else {
-        text.push('\\');
-        for digit in [octet / 100, octet / 10 % 10, octet % 10] {
-            text.push(char::from(b'0' + digit));
-        }
+        push_escaped(text, octet);
+    }
+}
+
+#[cold]
+fn push_escaped(text: &mut String, octet: u8) {
+    text.push('\\');
+    for digit in [octet / 100, octet / 10 % 10, octet % 10] {
+        text.push(char::from(b'0' + digit));
     }
 }
 

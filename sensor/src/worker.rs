@@ -183,6 +183,7 @@ impl Worker {
         self.clock
     }
 
+    #[inline]
     fn packet(&mut self, record: &Record, packet: &Packet<'_>, settled: &mut Vec<(u64, u32)>) {
         let src = record.key.end(record.side);
         let dst = record.key.end(record.side.other());

@@ -227,6 +227,29 @@ fn signals_one_after_the_other_harm_nothing() {
     assert_eq!(of("capture_processed_frames_total"), traffic.frames);
 }
 
+#[test]
+fn what_is_reloaded_shows_while_the_input_pauses_and_after_its_end() {
+    let place = Place::new("");
+    let mut sensor = place.start();
+    let mut reloaded = |sensor: &mut Sensor, id: &str| {
+        place.pack(id, "n.example");
+        assert_eq!(sensor.post("/-/reload").code, 200);
+        sensor.status_until(|it| {
+            let packs = it["packs"].as_array();
+            packs.is_some_and(|it| it.iter().any(|it| it["id"] == id))
+        });
+    };
+    // Nothing has come yet.
+    reloaded(&mut sensor, "own0");
+    let mut traffic = Traffic::default();
+    traffic.feed(&mut sensor.input);
+    sensor.settled(traffic.frames);
+    reloaded(&mut sensor, "own1");
+    sensor.input.close();
+    sensor.input.line_with("the replay has ended");
+    reloaded(&mut sensor, "own2");
+}
+
 /// A folder with a configuration and packs.
 struct Place {
     folder: TempDir,

@@ -32,10 +32,33 @@ const MAX_ENTRIES: usize = 1_000;
 pub struct Resolvers {
     date: String,
     list: Vec<Resolver>,
-    /// All addresses, sorted.
-    addresses: Vec<IpAddr>,
+    /// All addresses as [`number_of`] has them, sorted.
+    addresses: Vec<u128>,
     /// The fixed part of each pattern, and how far it reaches.
     names: HashMap<Box<str>, Reach, FixedState>,
+    sieve: Sieve,
+}
+
+/// Length and first octet of the fixed parts there are. Most parts of other names differ in these, and
+/// need not be looked for.
+#[derive(Clone, Debug, Default)]
+struct Sieve([u32; 32]);
+
+impl Sieve {
+    fn add(&mut self, part: &str) {
+        let (row, bit) = Self::place(part);
+        self.0[row] |= bit;
+    }
+
+    fn may_hold(&self, part: &str) -> bool {
+        let (row, bit) = Self::place(part);
+        self.0[row] & bit != 0
+    }
+
+    fn place(part: &str) -> (usize, u32) {
+        let first = part.bytes().next().unwrap_or_default();
+        (part.len() % 32, 1 << (first % 32))
+    }
 }
 
 /// A public resolver.
@@ -96,37 +119,47 @@ impl Resolvers {
     /// Whether an address is one of a public resolver.
     #[must_use]
     pub fn has_address(&self, address: IpAddr) -> bool {
-        self.addresses.binary_search(&address).is_ok()
+        self.addresses.binary_search(&number_of(address)).is_ok()
     }
 
     /// Whether a normalised name is one of a public resolver. A name with an escape in it is none.
     #[must_use]
     pub fn has_name(&self, name: &str) -> bool {
-        if !name::is_plain(name) {
-            return false;
-        }
-        let mut rest = Some(name);
-        while let Some(part) = rest {
-            match self.names.get(part) {
-                Some(Reach::AllBelow) => return true,
-                Some(Reach::Itself) if part.len() == name.len() => return true,
-                Some(Reach::Itself) | None => {}
+        let mut part = name;
+        loop {
+            if self.sieve.may_hold(part)
+                && let Some(reach) = self.names.get(part)
+                && (*reach == Reach::AllBelow || part.len() == name.len())
+            {
+                return name::is_plain(name);
             }
-            rest = part.split_once('.').map(|it| it.1);
+            match part.bytes().position(|it| it == b'.') {
+                Some(dot) => part = &part[dot + 1..],
+                None => return false,
+            }
         }
-        false
     }
 
     fn add(&mut self, resolver: Resolver) {
-        self.addresses.extend(&resolver.addresses);
+        let addresses = resolver.addresses.iter();
+        self.addresses.extend(addresses.map(|it| number_of(*it)));
         for pattern in &resolver.names {
             let reach = match pattern {
                 Pattern::Suffix(_) => Reach::AllBelow,
                 Pattern::Exact(_) | Pattern::Glob(_) => Reach::Itself,
             };
+            self.sieve.add(pattern.fixed());
             self.names.insert(pattern.fixed().into(), reach);
         }
         self.list.push(resolver);
+    }
+}
+
+/// An address as a number; of IPv4 that of the mapped address (RFC 4291 section 2.5.5.2).
+fn number_of(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(it) => it.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(it) => it.to_bits(),
     }
 }
 

@@ -119,6 +119,12 @@ impl Reloader {
         self.newest.load_full()
     }
 
+    /// The catalogue in force.
+    #[must_use]
+    pub fn catalogue(&self) -> Arc<Catalogue> {
+        self.loaded.catalogue()
+    }
+
     fn read(&self) -> Result<Read, Vec<String>> {
         let effective = self.layers.load();
         let config = effective.map_err(|it| sentences(&it))?.config;

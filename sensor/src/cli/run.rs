@@ -199,10 +199,12 @@ impl Sensor {
         self.told(self.shared.snapshot())
     }
 
-    /// The same snapshot, with what the running sensor has to tell of itself.
+    /// The same snapshot, with what the running sensor has to tell of itself. The ledger looks for a new
+    /// catalogue when its input goes on, which may be never.
     fn told(&self, mut snapshot: Snapshot) -> Snapshot {
         snapshot.pipeline.busy.extend(aside::busy());
         Snapshot {
+            catalogue: self.reloader.catalogue(),
             own: Some(Own {
                 sensor: self.name.clone(),
                 reload: self.reloader.newest(),

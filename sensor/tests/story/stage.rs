@@ -107,6 +107,9 @@ impl Stage {
         self.prometheus.wait_for(&rows, |it| it > 5.0);
         let new = "count(phonehome_host_finding_info{host=\"10.50.1.90\"})";
         self.prometheus.wait_for(new, |it| it == 1.0);
+        // An increase takes two scrapes.
+        let rising = "count(increase(phonehome_host_sightings_total{host=\"10.50.1.90\"}[5m]))";
+        self.prometheus.wait_for(rising, |it| it >= 1.0);
         let alert = "ALERTS{alertname=\"PhonehomeFindingOpened\", vendor=\"hikvision\"}";
         self.prometheus.wait_for(alert, |it| it == 1.0);
         let alert = "ALERTS{alertname=\"PhonehomeDirectiveOverdue\"}";
