@@ -232,7 +232,7 @@ fn what_is_reloaded_shows_while_the_input_pauses_and_after_its_end() {
     let place = Place::new("");
     let mut sensor = place.start();
     let mut reloaded = |sensor: &mut Sensor, id: &str| {
-        place.pack(id, "n.example");
+        place.pack(id, &format!("{id}.example"));
         assert_eq!(sensor.post("/-/reload").code, 200);
         sensor.status_until(|it| {
             let packs = it["packs"].as_array();
@@ -243,7 +243,6 @@ fn what_is_reloaded_shows_while_the_input_pauses_and_after_its_end() {
     reloaded(&mut sensor, "own0");
     let mut traffic = Traffic::default();
     traffic.feed(&mut sensor.input);
-    sensor.settled(traffic.frames);
     reloaded(&mut sensor, "own1");
     sensor.input.close();
     sensor.input.line_with("the replay has ended");
