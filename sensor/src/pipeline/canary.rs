@@ -103,8 +103,9 @@ impl Aviary {
         let workers = self.shelf.0.len();
         let mut passed = Duration::ZERO;
         for worker in 0..workers {
-            let question =
-                self.port_to(worker, |it| share(Transport::Udp, frames::question_ends(it)));
+            let question = self.port_to(worker, |it| {
+                share(Transport::Udp, frames::question_ends(it))
+            });
             let connection = self.port_to(worker, |it| {
                 share(Transport::Tcp, frames::connection_ends(it))
             });
