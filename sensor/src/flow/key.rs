@@ -76,7 +76,7 @@ impl FlowKey {
 
     /// A hash that is the same for both directions and in every run.
     ///
-    /// It spreads flows over slots and workers. Who sends on purpose what collides in it costs the
+    /// It spreads flows over slots and, as [`share_of`] says, over workers. Who sends on purpose what collides in it costs the
     /// sensor time, not names: tables compare whole keys.
     #[must_use]
     pub const fn hash(&self) -> u64 {

@@ -250,7 +250,7 @@ def quic_one_id_of_several():
     one, other = _from(51_002), _from(51_003)
     hellos = [bytearray(quic_hello(it)) for it in ("left.example", "right.example")]
     hellos[1][6:38] = bytes(range(32))
-    lefts, rights = (initials(bytes(it), dcid=b"of both") for it in hellos)
+    lefts, rights = (initials(bytes(it), dcid=b"of the two") for it in hellos)
     _say(wire, lefts[:1], ends=one)
     _say(wire, rights[:1], ends=other)
     _say(wire, lefts[1:], "left.example", one, ech="unknown")
