@@ -101,7 +101,6 @@ pub const fn hash_of(transport: Transport, one: Endpoint, other: Endpoint) -> u6
 /// on to say from another reaches one worker. Not so on the port of DNS: two resolvers may have more
 /// to say to each other than one worker takes, and no question is in two datagrams.
 #[must_use]
-#[expect(clippy::cast_possible_truncation, reason = "the upper half")]
 pub fn share_of(transport: Transport, one: Endpoint, other: Endpoint, hash: u64) -> u32 {
     let hash = match transport {
         Transport::Udp if one.port != DNS_PORT && other.port != DNS_PORT => {
