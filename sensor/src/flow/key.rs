@@ -76,8 +76,8 @@ impl FlowKey {
 
     /// A hash that is the same for both directions and in every run.
     ///
-    /// It spreads flows over slots and, as [`share_of`] says, over workers. Who sends on purpose what collides in it costs the
-    /// sensor time, not names: tables compare whole keys.
+    /// It spreads flows over slots and, as [`share_of`] says, over workers. Who sends on purpose
+    /// what collides in it costs the sensor time, not names: tables compare whole keys.
     #[must_use]
     pub const fn hash(&self) -> u64 {
         hash_of(self.transport, self.low, self.high)
@@ -95,11 +95,12 @@ pub const fn hash_of(transport: Transport, one: Endpoint, other: Endpoint) -> u6
     mix(ends ^ SEEDS[2], SEEDS[3] ^ transport as u64)
 }
 
-/// What the worker of a flow is chosen by, the same for both directions; `hash` is [`hash_of`] the flow.
+/// What the worker of a flow is chosen by, the same for both directions; `hash` is [`hash_of`] the
+/// flow.
 ///
-/// That of datagrams is made of the addresses alone, so that what a client says from one port and goes
-/// on to say from another reaches one worker. Not so on the port of DNS: two resolvers may have more
-/// to say to each other than one worker takes, and no question is in two datagrams.
+/// That of datagrams is made of the addresses alone, so that what a client says from one port and
+/// goes on to say from another reaches one worker. Not so on the port of DNS: two resolvers may
+/// have more to say to each other than one worker takes, and no question is in two datagrams.
 #[must_use]
 pub fn share_of(transport: Transport, one: Endpoint, other: Endpoint, hash: u64) -> u32 {
     let hash = match transport {

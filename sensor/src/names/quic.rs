@@ -56,8 +56,8 @@ pub fn initial_version(datagram: &[u8]) -> Option<Version> {
     is_initial.then_some(rules.version)
 }
 
-/// Which version the first whole Initial of a datagram is of, wherever it stands: clients may put 0-RTT
-/// packets before it (RFC 9000 section 12.2).
+/// Which version the first whole Initial of a datagram is of, wherever it stands: clients may put
+/// 0-RTT packets before it (RFC 9000 section 12.2).
 #[must_use]
 pub fn coalesced_version(datagram: &[u8]) -> Option<Version> {
     let mut datagram = Reader::new(datagram);
@@ -68,8 +68,9 @@ pub fn coalesced_version(datagram: &[u8]) -> Option<Version> {
     }
 }
 
-/// The connection ids of the first whole Initial of a datagram: what the sender calls the receiver, and
-/// what it wants to be called. All packets of a datagram have the same ones (RFC 9000 section 12.2).
+/// The connection ids of the first whole Initial of a datagram: what the sender calls the receiver,
+/// and what it wants to be called. All packets of a datagram have the same ones (RFC 9000 section
+/// 12.2).
 #[must_use]
 pub fn connection_ids(datagram: &[u8]) -> Option<[&[u8]; 2]> {
     let mut datagram = Reader::new(datagram);
@@ -116,8 +117,8 @@ impl Initials {
     /// derivation of keys.
     ///
     /// `scratch` is room to decrypt in, worth keeping from call to call; what it holds does not
-    /// matter. It grows to the largest packet or hello, 64 KiB at the most. After [`Outcome::Hello`] it
-    /// holds the hello, and maybe octets after it.
+    /// matter. It grows to the largest packet or hello, 64 KiB at the most. After
+    /// [`Outcome::Hello`] it holds the hello, and maybe octets after it.
     ///
     /// [`Outcome::NotInitial`] and [`Outcome::Undecryptable`] leave the attempt as it was; after
     /// [`Outcome::Hello`], [`Outcome::Malformed`] and [`Outcome::GaveUp`] nothing is kept of it.
@@ -145,8 +146,8 @@ impl Initials {
         outcome
     }
 
-    /// Takes note of a datagram of the server: the client goes over to the connection id that the server
-    /// gives itself in its first Initial (RFC 9000 section 7.2).
+    /// Takes note of a datagram of the server: the client goes over to the connection id that the
+    /// server gives itself in its first Initial (RFC 9000 section 7.2).
     pub fn hear(&mut self, datagram: &[u8]) {
         if let Some(attempt) = &mut self.attempt
             && let Some([_, of_server]) = connection_ids(datagram)
@@ -155,8 +156,8 @@ impl Initials {
         }
     }
 
-    /// Whether a datagram of the client goes on with the attempt: an Initial in it opens with the keys of
-    /// the attempt, and none that does contradicts what is kept of the hello.
+    /// Whether a datagram of the client goes on with the attempt: an Initial in it opens with the
+    /// keys of the attempt, and none that does contradicts what is kept of the hello.
     ///
     /// `scratch` is as in [`Initials::push`].
     #[must_use]
@@ -179,8 +180,8 @@ impl Initials {
         is_of_it
     }
 
-    /// The connection ids to which the client of the attempt sends, as far as they are known: the one
-    /// that it made up, and the one that the server chose. At most two.
+    /// The connection ids to which the client of the attempt sends, as far as they are known: the
+    /// one that it made up, and the one that the server chose. At most two.
     pub fn ids(&self) -> impl Iterator<Item = &[u8]> {
         self.attempt.iter().flat_map(|it| it.ids())
     }
@@ -191,8 +192,8 @@ impl Initials {
         self.attempt.is_none()
     }
 
-    /// Octets of memory kept, about, this value itself not counted, but what it takes to find it by its
-    /// connection ids.
+    /// Octets of memory kept, about, this value itself not counted, but what it takes to find it by
+    /// its connection ids.
     #[must_use]
     pub fn held_octets(&self) -> usize {
         self.attempt.as_ref().map_or(0, |attempt| {

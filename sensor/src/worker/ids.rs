@@ -1,14 +1,15 @@
 //! Unfinished QUIC hellos by connection id.
 //!
-//! A device on the way may give a client another port between two Initials of one hello. To the sensor
-//! that is another flow, but the connection id is the same, or the one that the server chose, and the
-//! keys are. So where a client's Initial comes on a flow that has no pieces of a hello, it is looked
-//! whether it goes on with the unfinished hello of another flow between the same client's address and
-//! the same server; then the pieces move to the flow on which it came. That is certain, as the Initial
-//! opens with the keys of that hello and does not contradict what is kept of it.
+//! A device on the way may give a client another port between two Initials of one hello. To the
+//! sensor that is another flow, but the connection id is the same, or the one that the server
+//! chose, and the keys are. So where a client's Initial comes on a flow that has no pieces of a
+//! hello, it is looked whether it goes on with the unfinished hello of another flow between the
+//! same client's address and the same server; then the pieces move to the flow on which it came.
+//! That is certain, as the Initial opens with the keys of that hello and does not contradict what
+//! is kept of it.
 //!
-//! There are two entries for an unfinished hello at the most, and their memory counts as that of the
-//! hello: so the bound on messages in the making is theirs too, and they go with the pieces.
+//! There are two entries for an unfinished hello at the most, and their memory counts as that of
+//! the hello: so the bound on messages in the making is theirs too, and they go with the pieces.
 
 use std::hash::BuildHasher;
 
@@ -24,8 +25,8 @@ use crate::names::quic;
 
 /// The flows with unfinished hellos, by the hash of client, server and connection id.
 ///
-/// Entries of hellos that are finished or gone stay until there is no room; what they lead to is looked
-/// at before it is used.
+/// Entries of hellos that are finished or gone stay until there is no room; what they lead to is
+/// looked at before it is used.
 #[derive(Debug, Default)]
 pub(super) struct Ids {
     entries: HashTable<Entry>,
@@ -93,8 +94,8 @@ impl Ids {
 }
 
 impl Worker {
-    /// Brings what is kept of a hello to the flow on which a datagram goes on with it; `side` is that
-    /// of the sender.
+    /// Brings what is kept of a hello to the flow on which a datagram goes on with it; `side` is
+    /// that of the sender.
     pub(super) fn gather(&mut self, place: u32, side: Side, datagram: &[u8]) {
         let flow = self.flows.flow(place);
         if has_hello(flow) {
@@ -113,7 +114,8 @@ impl Worker {
         self.flows.flow_mut(place).details_mut().initials = initials;
     }
 
-    /// Takes note of the connection ids of a flow's unfinished hello, after a datagram of that side.
+    /// Takes note of the connection ids of a flow's unfinished hello, after a datagram of that
+    /// side.
     pub(super) fn note_ids(&mut self, place: u32, side: Side, datagram: &[u8]) {
         let flow = self.flows.flow_mut(place);
         if !has_hello(flow) {

@@ -80,8 +80,8 @@ impl Attempt {
         Some(outcome)
     }
 
-    /// Takes note of the connection id that the server gives itself. One to which the client has gone
-    /// over, and the first of the server, stay.
+    /// Takes note of the connection id that the server gives itself. One to which the client has
+    /// gone over, and the first of the server, stay.
     pub(super) fn may_go_over_to(&mut self, id: &[u8]) {
         if self.second_id.is_none() {
             self.second_id = ConnectionId::new(id);

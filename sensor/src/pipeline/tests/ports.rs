@@ -118,9 +118,9 @@ proptest! {
     }
 }
 
-/// Lets hosts say a hello from two ports, while between the two others begin so many hellos, to the same
-/// connection ids and to ids of their own; there is room for about 100 halves. Gives the names that
-/// are told and those of the hosts.
+/// Lets hosts say a hello from two ports, while between the two others begin so many hellos, to the
+/// same connection ids and to ids of their own; there is room for about 100 halves. Gives the names
+/// that are told and those of the hosts.
 fn flooded(others: u32, answered: bool) -> (Vec<String>, Vec<String>) {
     let mut scene = Scene::default();
     let mut wanted = Vec::new();
