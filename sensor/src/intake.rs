@@ -321,7 +321,7 @@ fn admit(
         hand_over_orphans(triage, number, outlet);
     }
     let (key, side) = FlowKey::of(transport, src, dst);
-    let worker = worker_of(*hash, outlet.workers());
+    let worker = worker_of(pass.share, outlet.workers());
     let batch = outlet.batch(worker);
     batch.push(number, packet, (key, *hash, side), pass);
     if batch.is_full() {
@@ -335,20 +335,20 @@ fn admit(
 #[cold]
 #[inline(never)]
 fn hand_over_orphans(triage: &mut Triage, number: u64, outlet: &mut impl Outlet) {
-    for (hash, skipped) in triage.take_orphans() {
-        let worker = worker_of(hash, outlet.workers());
+    for orphan in triage.take_orphans() {
+        let worker = worker_of(orphan.share, outlet.workers());
         let batch = outlet.batch(worker);
-        batch.push_orphan(hash, skipped);
+        batch.push_orphan(orphan.hash, orphan.skipped);
         if batch.is_full() {
             outlet.hand_over(worker, number.saturating_sub(1), triage);
         }
     }
 }
 
-/// The worker that owns a flow. Uses other bits of the hash than the slots of triage do.
+/// The worker that owns a flow, by its [`share_of`](crate::flow::key::share_of).
 #[must_use]
-pub const fn worker_of(hash: u64, workers: usize) -> usize {
-    ((hash >> 32) % workers as u64) as usize
+pub const fn worker_of(share: u32, workers: usize) -> usize {
+    share as usize % workers
 }
 
 /// Most workers of a pipeline.

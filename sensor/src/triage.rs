@@ -13,6 +13,7 @@
 //! opens the slot again, under a new generation, so that a late word about the old one is ignored.
 
 use crate::decode::{Packet, TcpFlags, TransportHeader};
+use crate::flow::key::share_of;
 use crate::flow::table::{Class, TICK};
 use crate::flow::{Side, Skipped};
 use crate::identity;
@@ -25,7 +26,7 @@ use crate::time::Timestamp;
 #[derive(Debug)]
 pub struct Triage {
     slots: Vec<Slot>,
-    orphans: Vec<(u64, Skipped)>,
+    orphans: Vec<Orphan>,
     /// Places of slots that have counted something since the last flush; each once.
     counting: Vec<u32>,
     /// Newest generation handed out; each opening of a slot has one of its own.
@@ -39,6 +40,19 @@ pub struct Pass {
     pub skipped: Skipped,
     /// Generation of the slot; the worker names it when it says that the flow is settled.
     pub generation: u32,
+    /// What the flow's worker is chosen by: see [`share_of`].
+    pub share: u32,
+}
+
+/// What was counted of a flow that no packet can carry.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Orphan {
+    /// The flow's hash.
+    pub hash: u64,
+    /// What its worker is chosen by: see [`share_of`].
+    pub share: u32,
+    /// What was counted.
+    pub skipped: Skipped,
 }
 
 impl Triage {
@@ -68,11 +82,13 @@ impl Triage {
         let slot = &mut self.slots[place];
         let is_new = slot.hash != hash;
         if is_new {
-            if let Some(skipped) = slot.take_skipped() {
-                self.orphans.push((slot.hash, skipped));
-            }
+            self.orphans.extend(slot.take_orphan());
+            let share = packet
+                .ends()
+                .map(|(transport, src, dst)| share_of(transport, src, dst, hash));
             *slot = Slot {
                 hash,
+                share: share.unwrap_or_default(),
                 span: i64::MIN,
                 is_counting: slot.is_counting,
                 ..Slot::default()
@@ -90,6 +106,7 @@ impl Triage {
             Some(Pass {
                 skipped,
                 generation: slot.generation,
+                share: slot.share,
             })
         } else {
             slot.skip(packet, side);
@@ -112,8 +129,8 @@ impl Triage {
         }
     }
 
-    /// Takes what was counted of flows that have lost their slot: hash and counts.
-    pub fn take_orphans(&mut self) -> Vec<(u64, Skipped)> {
+    /// Takes what was counted of flows that have lost their slot.
+    pub fn take_orphans(&mut self) -> Vec<Orphan> {
         std::mem::take(&mut self.orphans)
     }
 
@@ -128,9 +145,7 @@ impl Triage {
         for place in self.counting.drain(..) {
             let slot = &mut self.slots[place as usize];
             slot.is_counting = false;
-            if let Some(skipped) = slot.take_skipped() {
-                self.orphans.push((slot.hash, skipped));
-            }
+            self.orphans.extend(slot.take_orphan());
         }
     }
 
@@ -160,6 +175,8 @@ struct Slot {
     /// Octets of payload that passed in this generation, by side.
     passed: [u32; 2],
     generation: u32,
+    /// What the flow's worker is chosen by.
+    share: u32,
     settled: bool,
     /// Whether the slot is on the list of those that have counted something.
     is_counting: bool,
@@ -225,6 +242,16 @@ impl Slot {
         Some(Skipped {
             packets: std::mem::take(&mut self.skipped_packets),
             octets: std::mem::take(&mut self.skipped_octets),
+        })
+    }
+
+    #[inline]
+    fn take_orphan(&mut self) -> Option<Orphan> {
+        let (hash, share) = (self.hash, self.share);
+        self.take_skipped().map(|skipped| Orphan {
+            hash,
+            share,
+            skipped,
         })
     }
 }

@@ -26,6 +26,7 @@ use crate::time::Timestamp;
 
 use crate::visibility::Visibility;
 use desk::{Desk, Due, Roles};
+use ids::Ids;
 use past::Past;
 use pending::Pending;
 use repeats::Repeats;
@@ -36,6 +37,7 @@ mod desk;
 mod dns;
 mod hidden;
 mod identities;
+mod ids;
 mod past;
 mod pending;
 mod repeats;
@@ -59,6 +61,8 @@ pub enum Report {
 pub struct Worker {
     flows: FlowTable,
     unfinished: Unfinished,
+    /// Where unfinished QUIC hellos are.
+    ids: Ids,
     /// Flows with a claimed name and octets that were not told yet: number and place.
     due: Vec<(u64, u32)>,
     desk: Desk,
@@ -117,6 +121,7 @@ impl Worker {
         Self {
             flows: FlowTable::new(bounds.flows),
             unfinished: Unfinished::new(bounds.unfinished_octets),
+            ids: Ids::default(),
             due: Vec::new(),
             desk,
             tick: None,

@@ -168,6 +168,7 @@ fn push(batch: &mut Batch, number: u64, packet: &Packet<'_>) {
     let pass = Pass {
         skipped: Skipped::default(),
         generation: 0,
+        share: 0,
     };
     batch.push(number, packet, (key, hash, side), pass);
 }

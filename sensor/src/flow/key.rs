@@ -1,5 +1,6 @@
 //! What tells one flow from another.
 
+use crate::names::dns::DNS_PORT;
 use crate::names::{Endpoint, Transport};
 
 /// Transport and end points of a flow, the same for both directions.
@@ -75,8 +76,8 @@ impl FlowKey {
 
     /// A hash that is the same for both directions and in every run.
     ///
-    /// It spreads flows over slots and workers. Who sends on purpose what collides in it costs the
-    /// sensor time, not names: tables compare whole keys.
+    /// It spreads flows over slots and, as [`share_of`] says, over workers. Who sends on purpose
+    /// what collides in it costs the sensor time, not names: tables compare whole keys.
     #[must_use]
     pub const fn hash(&self) -> u64 {
         hash_of(self.transport, self.low, self.high)
@@ -92,6 +93,24 @@ impl FlowKey {
 pub const fn hash_of(transport: Transport, one: Endpoint, other: Endpoint) -> u64 {
     let ends = mix_end(one).wrapping_add(mix_end(other));
     mix(ends ^ SEEDS[2], SEEDS[3] ^ transport as u64)
+}
+
+/// What the worker of a flow is chosen by, the same for both directions; `hash` is [`hash_of`] the
+/// flow.
+///
+/// That of datagrams is made of the addresses alone, so that what a client says from one port and
+/// goes on to say from another reaches one worker. Not so on the port of DNS: two resolvers may
+/// have more to say to each other than one worker takes, and no question is in two datagrams.
+#[must_use]
+pub fn share_of(transport: Transport, one: Endpoint, other: Endpoint, hash: u64) -> u32 {
+    let hash = match transport {
+        Transport::Udp if one.port != DNS_PORT && other.port != DNS_PORT => {
+            let address = |end: Endpoint| Endpoint { port: 0, ..end };
+            hash_of(transport, address(one), address(other))
+        }
+        Transport::Udp | Transport::Tcp => hash,
+    };
+    (hash >> 32) as u32
 }
 
 #[inline]
@@ -142,6 +161,32 @@ mod tests {
         assert_eq!(there.hash(), back.hash());
         assert_eq!(from, to.other());
         assert_eq!(there.end(from), end(1, 40_000));
+    }
+
+    #[test]
+    fn datagrams_between_two_addresses_have_one_share_but_for_those_of_dns() {
+        let share = |transport, one, other| {
+            let hash = hash_of(transport, one, other);
+            assert_eq!(
+                share_of(transport, one, other, hash),
+                share_of(transport, other, one, hash)
+            );
+            share_of(transport, one, other, hash)
+        };
+        let shares = |transport, server_port| -> HashSet<u32> {
+            let ports = 40_000..40_100;
+            ports
+                .map(|it| share(transport, end(1, it), end(2, server_port)))
+                .collect()
+        };
+        assert_eq!(shares(Transport::Udp, 443).len(), 1);
+        assert_eq!(shares(Transport::Udp, 443), shares(Transport::Udp, 4433));
+        assert_eq!(shares(Transport::Udp, 53).len(), 100);
+        assert_eq!(shares(Transport::Tcp, 443).len(), 100);
+        let hosts: HashSet<u32> = (0..100)
+            .map(|it| share(Transport::Udp, end(it, 40_000), end(200, 443)) % 16)
+            .collect();
+        assert_eq!(hosts.len(), 16);
     }
 
     #[test]

@@ -21,13 +21,14 @@
     )
 )]
 
-use crate::names::tls::{ClientHello, client_hello_message};
-use crate::names::{Malformed, Parse};
+use crate::names::Malformed;
+use crate::names::tls::ClientHello;
 use crate::reader::Reader;
 
 mod assembler;
+mod attempt;
 #[cfg(test)]
-mod builder;
+pub(crate) mod builder;
 mod frames;
 mod keys;
 mod packet;
@@ -35,9 +36,7 @@ mod packet;
 mod vectors;
 mod version;
 
-use assembler::Assembler;
-use frames::CryptoFrames;
-use keys::Keys;
+use attempt::Attempt;
 use packet::{Initial, Packet};
 use version::Rules;
 pub use version::Version;
@@ -57,14 +56,27 @@ pub fn initial_version(datagram: &[u8]) -> Option<Version> {
     is_initial.then_some(rules.version)
 }
 
-/// Which version the first whole Initial of a datagram is of, wherever it stands: clients may put 0-RTT
-/// packets before it (RFC 9000 section 12.2).
+/// Which version the first whole Initial of a datagram is of, wherever it stands: clients may put
+/// 0-RTT packets before it (RFC 9000 section 12.2).
 #[must_use]
 pub fn coalesced_version(datagram: &[u8]) -> Option<Version> {
     let mut datagram = Reader::new(datagram);
     loop {
         if let Packet::Initial(initial) = packet::next(&mut datagram)? {
             return Some(initial.rules.version);
+        }
+    }
+}
+
+/// The connection ids of the first whole Initial of a datagram: what the sender calls the receiver,
+/// and what it wants to be called. All packets of a datagram have the same ones (RFC 9000 section
+/// 12.2).
+#[must_use]
+pub fn connection_ids(datagram: &[u8]) -> Option<[&[u8]; 2]> {
+    let mut datagram = Reader::new(datagram);
+    loop {
+        if let Packet::Initial(initial) = packet::next(&mut datagram)? {
+            return Some([initial.dcid, initial.scid]);
         }
     }
 }
@@ -105,8 +117,8 @@ impl Initials {
     /// derivation of keys.
     ///
     /// `scratch` is room to decrypt in, worth keeping from call to call; what it holds does not
-    /// matter. It grows to the largest packet or hello, 64 KiB at the most. After [`Outcome::Hello`] it
-    /// holds the hello, and maybe octets after it.
+    /// matter. It grows to the largest packet or hello, 64 KiB at the most. After
+    /// [`Outcome::Hello`] it holds the hello, and maybe octets after it.
     ///
     /// [`Outcome::NotInitial`] and [`Outcome::Undecryptable`] leave the attempt as it was; after
     /// [`Outcome::Hello`], [`Outcome::Malformed`] and [`Outcome::GaveUp`] nothing is kept of it.
@@ -134,11 +146,59 @@ impl Initials {
         outcome
     }
 
-    /// Octets of memory kept, about, this value itself not counted.
+    /// Takes note of a datagram of the server: the client goes over to the connection id that the
+    /// server gives itself in its first Initial (RFC 9000 section 7.2).
+    pub fn hear(&mut self, datagram: &[u8]) {
+        if let Some(attempt) = &mut self.attempt
+            && let Some([_, of_server]) = connection_ids(datagram)
+        {
+            attempt.may_go_over_to(of_server);
+        }
+    }
+
+    /// Whether a datagram of the client goes on with the attempt: an Initial in it opens with the
+    /// keys of the attempt, and none that does contradicts what is kept of the hello.
+    ///
+    /// `scratch` is as in [`Initials::push`].
+    #[must_use]
+    pub fn is_continued_by(&self, datagram: &[u8], scratch: &mut Vec<u8>) -> bool {
+        let Some(attempt) = &self.attempt else {
+            return false;
+        };
+        let mut is_of_it = false;
+        let mut datagram = Reader::new(datagram);
+        while let Some(packet) = packet::next(&mut datagram) {
+            let Packet::Initial(initial) = packet else {
+                continue;
+            };
+            match attempt.agrees(&initial, scratch) {
+                Some(false) => return false,
+                Some(true) => is_of_it = true,
+                None => {}
+            }
+        }
+        is_of_it
+    }
+
+    /// The connection ids to which the client of the attempt sends, as far as they are known: the
+    /// one that it made up, and the one that the server chose. At most two.
+    pub fn ids(&self) -> impl Iterator<Item = &[u8]> {
+        self.attempt.iter().flat_map(|it| it.ids())
+    }
+
+    /// Whether nothing is kept.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.attempt.is_none()
+    }
+
+    /// Octets of memory kept, about, this value itself not counted, but what it takes to find it by
+    /// its connection ids.
     #[must_use]
     pub fn held_octets(&self) -> usize {
         self.attempt.as_ref().map_or(0, |attempt| {
-            size_of::<Attempt>().saturating_add(attempt.crypto.held_octets())
+            let fixed = const { size_of::<Attempt>().saturating_add(INDEX_OCTETS) };
+            attempt.held_octets().saturating_add(fixed)
         })
     }
 
@@ -158,10 +218,7 @@ impl Initials {
             return None;
         }
         *may_derive = false;
-        let mut attempt = Attempt {
-            keys: Keys::of_client(packet.rules, packet.dcid)?,
-            crypto: Assembler::default(),
-        };
+        let mut attempt = Attempt::of(packet)?;
         let outcome = attempt.advance(packet, scratch)?;
         if outcome == Outcome::Incomplete {
             self.attempt = Some(Box::new(attempt));
@@ -170,57 +227,8 @@ impl Initials {
     }
 }
 
-/// A connection attempt that has begun.
-#[derive(Debug)]
-struct Attempt {
-    keys: Keys,
-    crypto: Assembler,
-}
-
-impl Attempt {
-    /// Opens an Initial and goes on with what it carries; `None` if it does not open.
-    fn advance(&mut self, packet: &Initial<'_>, scratch: &mut Vec<u8>) -> Option<Outcome> {
-        let payload = self.keys.open(packet, scratch)?;
-        let mut has_crypto = false;
-        let mut frames = CryptoFrames::new(payload, packet.rules.crypto_frame);
-        while let Some((offset, octets)) = frames.next() {
-            // A hello that lies in one frame is read where it is.
-            if offset == 0 && self.crypto.is_empty() {
-                match read(octets) {
-                    Outcome::Incomplete => {}
-                    outcome => {
-                        let len = octets.len();
-                        let behind = frames.rest_len().saturating_add(keys::TAG_LEN);
-                        let end = scratch.len().saturating_sub(behind);
-                        scratch.truncate(end);
-                        scratch.drain(..end.saturating_sub(len));
-                        return Some(outcome);
-                    }
-                }
-            }
-            if !self.crypto.insert(offset, octets) {
-                return Some(Outcome::GaveUp);
-            }
-            has_crypto = true;
-        }
-        if !has_crypto {
-            return Some(Outcome::Incomplete);
-        }
-        let outcome = read(self.crypto.prefix(scratch));
-        if matches!(outcome, Outcome::Hello(_)) {
-            self.crypto.join(scratch);
-        }
-        Some(outcome)
-    }
-}
-
-fn read(message: &[u8]) -> Outcome {
-    match client_hello_message(message) {
-        Ok(Parse::Done(hello)) => Outcome::Hello(hello),
-        Ok(Parse::Incomplete) => Outcome::Incomplete,
-        Err(malformed) => Outcome::Malformed(malformed),
-    }
-}
+/// Octets of memory, about, that an index takes to find an attempt by two connection ids.
+const INDEX_OCTETS: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -282,6 +290,73 @@ mod tests {
                 ]
             );
         }
+    }
+
+    #[test]
+    fn a_datagram_goes_on_with_the_attempt_whose_keys_open_it() {
+        let [one, two] = halves();
+        let first = Plain::client(DCID, &crypto(0, &one)).seal();
+        let second = Plain::client(DCID, &crypto(one.len(), &two)).number(1, 1);
+        let mut scratch = Vec::new();
+        for (begun, then) in [(&first, &second.seal()), (&second.seal(), &first)] {
+            let mut initials = Initials::default();
+            assert!(!initials.is_continued_by(then, &mut scratch));
+            assert_eq!(initials.push(begun, &mut scratch), Outcome::Incomplete);
+            assert!(initials.is_continued_by(then, &mut scratch));
+            assert!(initials.is_continued_by(begun, &mut scratch));
+            let with_others = [opaque(1, DCID, 77), then.clone()].concat();
+            assert!(initials.is_continued_by(&with_others, &mut scratch));
+            assert_eq!(initials.push(then, &mut scratch), named(NAME));
+        }
+        let mut initials = Initials::default();
+        initials.push(&first, &mut scratch);
+        let contradicts = crypto(one.len() - 1, &[!one[one.len() - 1]]);
+        let others = [
+            Plain::client(b"another id", &second.frames),
+            second.clone().version(0x6b33_43cf),
+            Plain {
+                side: Side::Server,
+                ..second.clone()
+            },
+            Plain::client(DCID, &contradicts).number(1, 1),
+        ];
+        for other in others {
+            assert!(!initials.is_continued_by(&other.seal(), &mut scratch));
+        }
+        let mut damaged = second.seal();
+        damaged.truncate(1000);
+        assert!(!initials.is_continued_by(&damaged, &mut scratch));
+    }
+
+    #[test]
+    fn an_attempt_is_known_by_the_id_of_its_client_and_by_the_first_of_its_server() {
+        let [one, _] = halves();
+        let mut initials = Initials::default();
+        let mut scratch = Vec::new();
+        assert_eq!(initials.ids().count(), 0);
+        initials.hear(&vectors::octets(vectors::V1_SERVER_INITIAL));
+        assert_eq!(initials.ids().count(), 0);
+        let first = Plain::client(DCID, &crypto(0, &one));
+        initials.push(&first.seal(), &mut scratch);
+        assert!(initials.ids().eq([DCID]));
+        let of_server = |scid: &[u8]| {
+            let from_server = Plain {
+                side: Side::Server,
+                scid: scid.to_vec(),
+                ..first.clone()
+            };
+            from_server.seal()
+        };
+        initials.hear(&of_server(b"chosen"));
+        initials.hear(&of_server(b"another"));
+        assert!(initials.ids().eq([DCID, b"chosen"]));
+        let gone_over = Plain {
+            dcid: b"in use".to_vec(),
+            first_dcid: DCID.to_vec(),
+            ..Plain::client(DCID, &[1])
+        };
+        initials.push(&gone_over.number(1, 1).seal(), &mut scratch);
+        assert!(initials.ids().eq([DCID, b"in use"]));
     }
 
     #[test]

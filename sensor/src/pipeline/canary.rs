@@ -14,7 +14,7 @@ use phonehome_signatures::{Catalogue, Confidence, Evidence, Service, Signature};
 
 use super::{Follower, Loaded};
 use crate::batch::Batch;
-use crate::flow::key::hash_of;
+use crate::flow::key::{hash_of, share_of};
 use crate::frame::{Frame, LinkType, Run};
 use crate::intake::{Intake, Outlet, worker_of};
 use crate::names::{Endpoint, Transport};
@@ -103,10 +103,11 @@ impl Aviary {
         let workers = self.shelf.0.len();
         let mut passed = Duration::ZERO;
         for worker in 0..workers {
-            let question =
-                self.port_to(worker, |it| hash(Transport::Udp, frames::question_ends(it)));
+            let question = self.port_to(worker, |it| {
+                share(Transport::Udp, frames::question_ends(it))
+            });
             let connection = self.port_to(worker, |it| {
-                hash(Transport::Tcp, frames::connection_ends(it))
+                share(Transport::Tcp, frames::connection_ends(it))
             });
             for bytes in frames::exchange(&self.name, question, connection) {
                 passed += Duration::from_micros(1);
@@ -125,11 +126,11 @@ impl Aviary {
 
     /// The next port from which a flow reaches that worker. Each is used again only when all others
     /// have been, long after the flow is forgotten.
-    fn port_to(&mut self, worker: usize, hash: impl Fn(u16) -> u64) -> u16 {
+    fn port_to(&mut self, worker: usize, share: impl Fn(u16) -> u32) -> u16 {
         let workers = self.shelf.0.len();
         for _ in FIRST_PORT..u16::MAX {
             self.port = self.port.checked_add(1).unwrap_or(FIRST_PORT);
-            if worker_of(hash(self.port), workers) == worker {
+            if worker_of(share(self.port), workers) == worker {
                 break;
             }
         }
@@ -209,8 +210,8 @@ impl Outlet for Shelf {
     fn hand_over(&mut self, _worker: usize, _number: u64, _triage: &mut Triage) {}
 }
 
-fn hash(transport: Transport, [one, other]: [Endpoint; 2]) -> u64 {
-    hash_of(transport, one, other)
+fn share(transport: Transport, [one, other]: [Endpoint; 2]) -> u32 {
+    share_of(transport, one, other, hash_of(transport, one, other))
 }
 
 /// A name that a finding rests on: an example of the first signature of a product that claims it in

@@ -18,6 +18,7 @@ mod encrypted;
 mod floods;
 mod loss;
 mod octets;
+mod ports;
 mod twice;
 
 #[test]

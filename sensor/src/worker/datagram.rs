@@ -36,9 +36,15 @@ impl Worker {
             version => version,
         };
         if let Some(version) = version {
+            if flow.named.is_ok() && flow.client == Some(side.other()) {
+                return place;
+            }
+            self.gather(place, side, packet.payload);
             let cut = packet.payload.len() < packet.payload_len as usize;
+            let flow = self.flows.flow_mut(place);
             self.desk
                 .initial(flow, side, version, (packet.payload, cut), context);
+            self.note_ids(place, side, packet.payload);
             return place;
         }
         if !flow.settled {
@@ -71,9 +77,6 @@ impl Desk {
         (datagram, cut): (&[u8], bool),
         context: &Context,
     ) {
-        if flow.named.is_ok() && flow.client == Some(side.other()) {
-            return;
-        }
         let mut scratch = std::mem::take(&mut self.octets);
         match flow.details_mut().initials.push(datagram, &mut scratch) {
             Outcome::Hello(hello) => {

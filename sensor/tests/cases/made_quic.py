@@ -20,7 +20,7 @@ from quic import (
     server_initial,
     version_negotiation,
 )
-from said import CLIENT, OPENSSL, SERVER, Wire
+from said import CLIENT, CLIENT6, OPENSSL, SERVER, SERVER6, Wire
 from wire import udp
 
 ENDS = (CLIENT, 51_001), (SERVER, 443)
@@ -164,6 +164,102 @@ def quic_port_changes():
     return wire.capture
 
 
+def _from(port, client=CLIENT, server=SERVER):
+    return (client, port), (server, 443)
+
+
+def quic_port_changes_within_hello():
+    """A device on the way gives the client another port between two Initials of its hello (RFC 9000
+    section 9.3), and nothing is sent again: in order and in reverse, in version 2, over IPv6, with
+    three Initials from three ports and back again from the first, behind a 0-RTT packet, and to the
+    connection id that the server has chosen. The name is told of the port from which the hello became
+    whole. What came from the other ports is a connection of its own, without a name."""
+    wire = Wire()
+    name, old, new = "ds.kaspersky.com", _from(51_001), _from(52_001)
+    first, second = initials(quic_hello(name), dcid=b"in order")
+    _say(wire, [first], ends=old)
+    _say(wire, [second], name, new, ech="unknown")
+    answer = server_initial(first=b"in order")
+    _hear(wire, answer, new)
+
+    name, old, new = "reverse.example", _from(51_002), _from(52_002)
+    first, second = initials(quic_hello(name), dcid=b"in reverse")
+    _say(wire, [second], ends=old)
+    _say(wire, [first], name, new, ech="unknown")
+
+    name, old, new = "v2.example", _from(51_003), _from(52_003)
+    first, second = initials(quic_hello(name), version=V2, dcid=b"version 2")
+    _say(wire, [first], ends=old)
+    _say(wire, [second], name, new, ech="unknown")
+
+    name = "ipv6.example"
+    old, new = _from(51_004, CLIENT6, SERVER6), _from(52_004, CLIENT6, SERVER6)
+    first, second = initials(quic_hello(name), dcid=b"over IPv6")
+    _say(wire, [first], ends=old)
+    _say(wire, [second], name, new, ech="unknown")
+
+    name, ports = "three-ports.example", (51_005, 52_005, 53_005)
+    three = initials(quic_hello(name), octets=700, dcid=b"three ports")
+    assert len(three) == 3
+    _say(wire, three[:1], ends=_from(ports[0]))
+    _say(wire, three[1:2], ends=_from(ports[1]))
+    _say(wire, three[2:], name, _from(ports[2]), ech="unknown")
+
+    name, old, new = "and-back.example", _from(51_006), _from(52_006)
+    three = initials(quic_hello(name), octets=700, dcid=b"and back")
+    _say(wire, three[:1], ends=old)
+    _say(wire, three[1:2], ends=new)
+    _say(wire, three[2:], name, old, ech="unknown")
+
+    name, old, new = "zero-rtt.example", _from(51_007), _from(52_007)
+    first, second = initials(quic_hello(name), size=0, dcid=b"with 0-RTT")
+    early = opaque(ZERO_RTT, 200, dcid=b"with 0-RTT")
+    _say(wire, [first], ends=old)
+    _say(wire, [early + second], name, new, ech="unknown")
+
+    name, old, new = "chosen-id.example", _from(51_008), _from(52_008)
+    hello = quic_hello(name)
+    _say(wire, [initial(crypto(0, hello[:1100]), dcid=b"made up by it")], ends=old)
+    _hear(wire, server_initial(scid=b"chosen", first=b"made up by it"), old)
+    rest = bytes.fromhex("0200000000") + crypto(1100, hello[1100:])
+    _say(wire, [initial(rest, 1, dcid=b"chosen", first=b"made up by it")], name, new, ech="unknown")
+
+    octets = {"sent": len(initials(quic_hello("ds.kaspersky.com"))[1]), "received": len(answer)}
+    finding = {"host": CLIENT, "vendor": {"id": "kaspersky"}, "octets": octets}
+    finding |= {"sources": {"quic-sni": 1}, "contacts": {"attempted": 0, "transferred": 1}}
+    connections = {"total": 17, "named": {"quic-sni": 8}, "unnamed": {"no-hello": 9}}
+    wire.capture.document = {
+        "findings": [finding],
+        "visibility": {"connections": {"udp": connections}},
+    }
+    return wire.capture
+
+
+def quic_one_id_of_several():
+    """Hellos under way at once to one server, with one connection id: of two clients; of one client from
+    two ports, which no client should do (RFC 9000 section 7.2). Each is told of its own ends, and of none
+    is anything told that another has said."""
+    wire = Wire()
+    one, other = _from(51_001), _from(51_001, "10.20.1.22")
+    ones, others = (initials(quic_hello(it)) for it in ("one.example", "other.example"))
+    _say(wire, ones[:1], ends=one)
+    _say(wire, others[1:], ends=other)
+    _say(wire, others[:1], "other.example", other, ech="unknown")
+    _say(wire, ones[1:], "one.example", one, ech="unknown")
+
+    one, other = _from(51_002), _from(51_003)
+    hellos = [bytearray(quic_hello(it)) for it in ("left.example", "right.example")]
+    hellos[1][6:38] = bytes(range(32))
+    lefts, rights = (initials(bytes(it), dcid=b"of the two") for it in hellos)
+    _say(wire, lefts[:1], ends=one)
+    _say(wire, rights[:1], ends=other)
+    _say(wire, lefts[1:], "left.example", one, ech="unknown")
+    _say(wire, rights[1:], "right.example", other, ech="unknown")
+    connections = {"total": 4, "named": {"quic-sni": 4}}
+    wire.capture.document = {"visibility": {"connections": {"udp": connections}}}
+    return wire.capture
+
+
 def quic_retransmitted():
     """A client without an answer sends its Initials again, in new packets with the frames cut
     elsewhere; the name is told once."""
@@ -187,6 +283,31 @@ def nothing_quic_half_hello():
     second = initials(quic_hello("half.example"), dcid=b"anotherid")[1]
     _say(wire, [second], ends=ends)
     _hear(wire, server_initial(first=b"anotherid"), ends)
+    return wire.capture
+
+
+def nothing_quic_halves_of_several():
+    """First and second halves of hellos that do not belong together, though a client's port may change:
+    with another connection id; to one that the server may have chosen, which was not seen; of another
+    client, to another server, to another port of the server, in another version. Nothing can be told."""
+    wire = Wire()
+    first, second = ([it] for it in initials(quic_hello("halves.example"), dcid=b"of first"))
+    unrelated = initials(quic_hello("halves.example"), dcid=b"of second")[1:]
+    hello = quic_hello("halves.example")
+    unseen = [initial(crypto(1100, hello[1100:]), 1, dcid=b"unseen", first=b"of first")]
+    in_v2 = initials(hello, version=V2, dcid=b"of first")[1:]
+    _say(wire, first, ends=_from(51_001))
+    _say(wire, unrelated, ends=_from(52_001))
+    _say(wire, unseen, ends=_from(52_002))
+    _say(wire, second, ends=_from(52_003, client="10.20.1.22"))
+    _say(wire, second, ends=_from(52_004, server="203.0.113.11"))
+    _say(wire, second, ends=((CLIENT, 52_005), (SERVER, 4433)))
+    _say(wire, in_v2, ends=_from(52_006))
+    connections = {"total": 7, "named": {"quic-sni": 0}}
+    wire.capture.document = {
+        "findings": [],
+        "visibility": {"connections": {"udp": connections}},
+    }
     return wire.capture
 
 

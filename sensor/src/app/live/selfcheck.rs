@@ -5,7 +5,7 @@
 
 use crate::capture::samples::{FrameKind, Packet};
 use crate::decode::{Decoded, Decoder};
-use crate::flow::key::hash_of;
+use crate::flow::key::{hash_of, share_of};
 use crate::frame::{Frame, LinkType};
 use crate::intake::worker_of;
 use crate::time::Timestamp;
@@ -39,7 +39,7 @@ pub(super) fn both_directions_reach_one_worker(workers: usize) -> Result<usize, 
 /// Flows between many addresses and ports.
 fn flows() -> impl Iterator<Item = Packet> {
     (0..64_u8).flat_map(|number| {
-        [(6, 443), (17, 53)].map(|(protocol, port)| Packet {
+        [(6, 443), (17, 443), (17, 53)].map(|(protocol, port)| Packet {
             protocol,
             ports: [32_768 + u16::from(number) * 509, port],
             src: [10, number.wrapping_mul(41), number, 7],
@@ -65,7 +65,8 @@ fn worker(packet: &Packet, kind: Option<FrameKind>, workers: usize) -> Option<us
         return None;
     };
     let (transport, src, dst) = packet.ends()?;
-    Some(worker_of(hash_of(transport, src, dst), workers.max(1)))
+    let share = share_of(transport, src, dst, hash_of(transport, src, dst));
+    Some(worker_of(share, workers.max(1)))
 }
 
 #[cfg(test)]
@@ -75,7 +76,7 @@ mod tests {
     #[test]
     fn it_holds_for_any_number_of_workers_and_uses_all_of_them() {
         for workers in 1..=16 {
-            assert_eq!(both_directions_reach_one_worker(workers), Ok(128 * 9));
+            assert_eq!(both_directions_reach_one_worker(workers), Ok(192 * 9));
         }
         let mut used: Vec<_> = flows().map(|it| worker(&it, None, 16)).collect();
         used.sort_unstable();

@@ -71,6 +71,21 @@ impl Assembler {
         true
     }
 
+    /// Whether `octets` are the same as those kept, where they are of the same place.
+    pub(super) fn agrees(&self, offset: u64, octets: &[u8]) -> bool {
+        let Ok(offset) = usize::try_from(offset) else {
+            return true;
+        };
+        let end = offset.saturating_add(octets.len());
+        let first = self.pieces.partition_point(|it| it.end() <= offset);
+        let pieces = self.pieces.get(first..).unwrap_or_default();
+        pieces.iter().take_while(|it| it.offset < end).all(|piece| {
+            let (from, to) = (piece.offset.max(offset), piece.end().min(end));
+            let within = |start: usize| from.saturating_sub(start)..to.saturating_sub(start);
+            octets.get(within(offset)) == self.octets(*piece).get(within(piece.offset))
+        })
+    }
+
     /// The octets from the beginning of the stream to the first that is missing, joined in
     /// `scratch` if they came out of order.
     pub(super) fn prefix<'a>(&'a self, scratch: &'a mut Vec<u8>) -> &'a [u8] {
@@ -184,6 +199,27 @@ mod tests {
         assert_eq!(prefix(&assembler), b"ab");
         assert!(assembler.insert(2, b"c"));
         assert_eq!(prefix(&assembler), b"abcd");
+    }
+
+    #[test]
+    fn other_octets_in_a_place_that_is_kept_contradict_it() {
+        let mut assembler = Assembler::default();
+        assert!(assembler.insert(2, b"cd"));
+        assert!(assembler.insert(6, b"gh"));
+        for (offset, octets) in [
+            (0, &b"abcdefghij"[..]),
+            (3, b"defg"),
+            (4, b"xy"),
+            (0, b"xy"),
+            (8, b"xy"),
+            (2, b""),
+            (u64::MAX >> 2, b"xy"),
+        ] {
+            assert!(assembler.agrees(offset, octets), "{offset}");
+        }
+        for (offset, octets) in [(0, &b"abxd"[..]), (3, b"x"), (3, b"defx"), (7, b"xi")] {
+            assert!(!assembler.agrees(offset, octets), "{offset}");
+        }
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub(super) struct Initial<'a> {
     pub(super) rules: Rules,
     /// Destination connection id; the client's first one is what the keys are made of.
     pub(super) dcid: &'a [u8],
+    /// Source connection id: what the sender wants to be called.
+    pub(super) scid: &'a [u8],
     /// The packet from its first octet to its last.
     pub(super) octets: &'a [u8],
     /// Where the packet number begins.
@@ -80,7 +82,7 @@ pub(super) fn next<'a>(datagram: &mut Reader<'a>) -> Option<Packet<'a>> {
 
 fn initial<'a>(octets: &'a [u8], rules: Rules, datagram: &mut Reader<'a>) -> Option<Initial<'a>> {
     let dcid = connection_id(datagram)?;
-    connection_id(datagram)?;
+    let scid = connection_id(datagram)?;
     let token_len = usize::try_from(varint(datagram)?).ok()?;
     datagram.skip(token_len)?;
     let protected_len = protected(datagram)?;
@@ -88,6 +90,7 @@ fn initial<'a>(octets: &'a [u8], rules: Rules, datagram: &mut Reader<'a>) -> Opt
     Some(Initial {
         rules,
         dcid,
+        scid,
         octets: octets.get(..len)?,
         number_at: len.checked_sub(protected_len)?,
         has_token: token_len > 0,
