@@ -109,7 +109,9 @@ impl Directory {
             .filter_map(|(source, said)| Some((source, said.as_ref()?)))
             .find(|(source, (_, said))| match source {
                 Source::Dhcp | Source::Dhcp6 => is_held,
-                Source::Mdns | Source::Nbns | Source::Llmnr => at <= said.after(KEPT),
+                Source::Mdns | Source::Nbns | Source::Llmnr | Source::Kerberos | Source::Smb => {
+                    at <= said.after(KEPT)
+                }
             })
             .map(|(source, (name, _))| (name.clone(), source));
         let device = holder.device.filter(|_| is_held);
