@@ -1,6 +1,8 @@
 //! Hosts named by their clients of SMB and Kerberos, and that what these send later stays where it is.
 
 use super::*;
+use crate::findings::{Book, Limits};
+use crate::host::HomeNetworks;
 use crate::identity::{Outcome, Source as Protocol};
 
 const NEGOTIATE: &[u8] = include_bytes!("../../identity/samples/smbclient-negotiate.bin");
@@ -161,6 +163,32 @@ fn requests_for_tickets_are_read_over_udp_and_tcp_and_replies_are_not() {
 }
 
 #[test]
+fn who_calls_from_outside_is_nobody() {
+    let (home, outside) = ends(1);
+    for (client, server, known) in [(home, outside, [1, 0]), (outside, home, [0, 0])] {
+        let mut scene = Scene::default();
+        scene.push(builder(client, server).udp(40_000, 88), MACHINE);
+        let tcp = builder(client, server).tcp(40_000, 445, 7, 65_535).ack(9);
+        scene.push(tcp, AUTHENTICATE);
+        let mut ledger = Known(Book::new(
+            catalogue(),
+            HomeNetworks::default(),
+            Limits::default(),
+        ));
+        let sizes = Sizes::default();
+        let report = Report::Findings;
+        inline::run(
+            &mut scene.source(),
+            &catalogue(),
+            report,
+            sizes,
+            &mut ledger,
+        );
+        assert_eq!(ledger.0.directory().known(), known);
+    }
+}
+
+#[test]
 fn datagrams_to_a_server_of_tickets_are_read_while_their_flow_is_new() {
     let mut scene = Scene::default();
     let (client, server) = ends(1);
@@ -201,6 +229,17 @@ fn a_hello_in_segments_is_named_behind_a_message_of_smb_and_before_one() {
             );
         }
     }
+}
+
+/// A ledger that knows who has which address.
+struct Known(Book);
+
+impl Ledger for Known {
+    fn take(&mut self, notice: &Notice) {
+        self.0.take(notice, &mut Vec::new());
+    }
+
+    fn count(&mut self, _counts: &Counts) {}
 }
 
 proptest! {
