@@ -2,11 +2,11 @@
 //! ISC dhclient 4.4, dnsmasq 2.90, Avahi 0.8, llmnrd 0.5, Samba 4.17, MIT Kerberos 1.20, impacket 0.13.
 //! The device is 02:00:5e:00:53:07 and has 10.66.0.60.
 //!
-//! Those of Kerberos are datagrams, but for the one over TCP; those of SMB are segments. Commands were
-//! `kinit 'LAPTOP-7$'`, `kinit jdoe`, `kinit -a jdoe`, `kinit -k host/laptop-7.example.org`, `kvno` for a
-//! ticket of the file server, `net ads kerberos pac dump` (which says the NetBIOS name), `smbclient //10.66.0.1/share`,
-//! the same with `-m NT1` (SMB 1) and `-p 139`, and impacket's `SMBConnection` with a password and with a
-//! ticket. The persons, jdoe and smbjdoe, do not exist.
+//! Those of Kerberos are datagrams, but for the one over TCP; those of SMB are segments. The commands
+//! were `kinit 'LAPTOP-7$'`, `kinit jdoe`, `kinit -a jdoe`, `kinit -k host/laptop-7.example.org`, `kvno`
+//! for a ticket of the file server, `net ads kerberos pac dump`, which says the NetBIOS name,
+//! `smbclient //10.66.0.1/share`, the same with `-m NT1` (SMB 1) and `-p 139`, and impacket's
+//! `SMBConnection` with a password and with a ticket. The persons, jdoe and smbjdoe, do not exist.
 
 /// A message, by the name of its file.
 macro_rules! sample {
