@@ -116,7 +116,8 @@ pub struct Seen {
     pub fin: [bool; 2],
     /// A reset.
     pub rst: bool,
-    /// Datagrams that were looked at for a name.
+    /// Datagrams that were looked at for a name; of a connection, messages that a client's host may be
+    /// named in.
     pub looked_at: u8,
 }
 

@@ -1,13 +1,14 @@
 //! Who has an address: device, host name and kind, as devices and their servers say themselves.
 //!
-//! In come the datagrams of [`dhcp`] (DHCPv4), [`dhcp6`], [`multicast`] (mDNS and LLMNR) and [`nbns`];
-//! out goes a [`Statement`] for each that says something. [`Directory`] puts statements together and
-//! tells the [`Identity`] that an address has at a time.
+//! In come the datagrams of [`dhcp`] (DHCPv4), [`dhcp6`], [`multicast`] (mDNS and LLMNR) and [`nbns`],
+//! and what clients say to servers of Kerberos and SMB ([`client`]); out goes a [`Statement`] for each
+//! that says something. [`Directory`] puts statements together and tells the [`Identity`] that an
+//! address has at a time.
 //!
 //! What is believed: that a DHCP server gives an address to a device, or that a device goes on with
-//! one; and what a host says of its own address. Names of others are not taken from anybody, and the
-//! source address of a frame says nothing, for it may be a router's. No name in here is one that a host
-//! contacts: none becomes an observation.
+//! one; and what a host says of its own address. Names of others are not taken from anybody, nor those
+//! of persons, and the source address of a frame says nothing, for it may be a router's. No name in
+//! here is one that a host contacts: none becomes an observation.
 #![cfg_attr(
     not(test),
     warn(
@@ -26,13 +27,17 @@ use crate::names::Name;
 
 pub use directory::{Directory, Identity, KEPT, LONGEST};
 
+pub mod client;
+mod der;
 pub mod dhcp;
 pub mod dhcp6;
 mod directory;
+pub mod kerberos;
 pub mod multicast;
 pub mod nbns;
 #[cfg(test)]
 mod samples;
+mod smb;
 #[cfg(test)]
 pub(crate) use samples::torment;
 
@@ -51,6 +56,23 @@ pub struct Statement {
     pub name: Option<Name>,
     /// What kind of client it is, in the words of its maker.
     pub class: Option<PlainText>,
+}
+
+impl Statement {
+    /// What a host calls itself, whose address is that of the sender.
+    fn of_sender(source: Source, sender: Address, name: Name) -> Self {
+        Self {
+            source,
+            speaker: Speaker::Device,
+            hold: Hold::Has {
+                addresses: vec![sender],
+                lease: None,
+            },
+            device: None,
+            name: Some(name),
+            class: None,
+        }
+    }
 }
 
 /// Who makes a [`Statement`].
@@ -91,11 +113,23 @@ pub enum Source {
     Nbns,
     /// Link-local multicast name resolution.
     Llmnr,
+    /// Kerberos, by its clients.
+    Kerberos,
+    /// SMB, by its clients.
+    Smb,
 }
 
 impl Source {
     /// All sources, the most believed first.
-    pub const ALL: [Self; 5] = [Self::Dhcp, Self::Dhcp6, Self::Mdns, Self::Nbns, Self::Llmnr];
+    pub const ALL: [Self; 7] = [
+        Self::Dhcp,
+        Self::Dhcp6,
+        Self::Mdns,
+        Self::Nbns,
+        Self::Llmnr,
+        Self::Kerberos,
+        Self::Smb,
+    ];
 
     /// The word for it in output and labels.
     #[must_use]
@@ -106,6 +140,8 @@ impl Source {
             Self::Mdns => "mdns",
             Self::Nbns => "nbns",
             Self::Llmnr => "llmnr",
+            Self::Kerberos => "kerberos",
+            Self::Smb => "smb",
         }
     }
 
@@ -121,7 +157,7 @@ impl Source {
         matches!(self, Self::Dhcp | Self::Dhcp6)
     }
 
-    /// The source whose messages go to or come from a port.
+    /// The source whose datagrams go to or come from a port.
     #[must_use]
     pub const fn of_port(port: u16) -> Option<Self> {
         Some(match port {

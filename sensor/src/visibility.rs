@@ -175,7 +175,7 @@ pub struct Visibility {
     pub unfinished_evicted: [u64; 2],
     /// Messages read for an identity, by source and outcome in the order of
     /// [`crate::identity`].
-    pub identity: [[u64; 3]; 5],
+    pub identity: [[u64; 3]; 7],
     /// Claimed questions that were told of at once, as too many waited for their answers.
     pub questions_refused: u64,
 }

@@ -19,7 +19,7 @@ use crate::detection::Notice;
 use crate::discovery;
 use crate::flow::table::{Class, FlowTable};
 use crate::flow::{Flow, Skipped};
-use crate::identity;
+use crate::identity::{self, client::Server};
 use crate::names::Endpoint;
 use crate::names::dns::DNS_PORT;
 use crate::time::Timestamp;
@@ -32,6 +32,7 @@ use pending::Pending;
 use repeats::Repeats;
 use unfinished::Unfinished;
 
+mod clients;
 mod datagram;
 mod desk;
 mod dns;
@@ -209,7 +210,11 @@ impl Worker {
                 None
             }
             TransportHeader::Udp { .. } if is_conversation(src, dst) => {
-                Some(self.datagram(record, packet, &context))
+                let place = self.datagram(record, packet, &context);
+                if asks_for_ticket(dst) && !self.flows.flow(place).settled {
+                    self.desk.ticket_request(packet.payload, &context);
+                }
+                Some(place)
             }
             TransportHeader::Tcp(tcp) => self.segment(record, packet, tcp, &context),
             TransportHeader::Udp { .. } if names_devices(src, dst) => {
@@ -399,6 +404,11 @@ fn is_conversation(src: Endpoint, dst: Endpoint) -> bool {
 fn names_devices(src: Endpoint, dst: Endpoint) -> bool {
     let of_port = identity::Source::of_port;
     of_port(src.port).or_else(|| of_port(dst.port)).is_some()
+}
+
+/// Whether a datagram goes to where tickets of Kerberos are given out.
+fn asks_for_ticket(dst: Endpoint) -> bool {
+    Server::of_port(dst.port) == Some(Server::Kerberos)
 }
 
 /// Items whose memory is asked for together.

@@ -116,6 +116,11 @@ fn of_capture(path: &Path, seeds: &mut BTreeSet<(&'static str, Vec<u8>)>) {
     for ((key, side), stream) in streams {
         let octets = stream.prefix();
         let octets = &octets[..octets.len().min(LONG)];
+        for (number, ports) in (STREAMS_FROM..).zip(STREAM_PORTS) {
+            if ports.contains(&key.low.port) || ports.contains(&key.high.port) {
+                seeds.insert(("identity", [&[number][..], octets].concat()));
+            }
+        }
         let is_dns = key.low.port == DNS_PORT || key.high.port == DNS_PORT;
         of_stream(octets, is_dns, side, seeds);
     }
@@ -209,8 +214,12 @@ fn of_pack(text: &str) -> impl Iterator<Item = Vec<u8>> {
         .filter(|it| it.len() <= 3 * LONG)
 }
 
-/// Ports of DHCP, DHCPv6, mDNS, NBNS and LLMNR, in the order of `identity::Source`.
-const IDENTITY_PORTS: [&[u16]; 5] = [&[67, 68], &[546, 547], &[5353], &[137], &[5355]];
+/// Ports of DHCP, DHCPv6, mDNS, NBNS, LLMNR and Kerberos, in the order of `identity::Source`.
+const IDENTITY_PORTS: [&[u16]; 6] = [&[67, 68], &[546, 547], &[5353], &[137], &[5355], &[88]];
+
+/// Ports of servers of Kerberos and SMB, and the number of the first of the two.
+const STREAM_PORTS: [&[u16]; 2] = [&[88], &[139, 445]];
+const STREAMS_FROM: u8 = 5;
 
 /// Ports of SADP, DHIP, Kasa and Tuya.
 const DISCOVERY_PORTS: [u16; 5] = [37020, 37810, 9999, 6666, 6667];

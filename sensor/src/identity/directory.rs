@@ -109,7 +109,9 @@ impl Directory {
             .filter_map(|(source, said)| Some((source, said.as_ref()?)))
             .find(|(source, (_, said))| match source {
                 Source::Dhcp | Source::Dhcp6 => is_held,
-                Source::Mdns | Source::Nbns | Source::Llmnr => at <= said.after(KEPT),
+                Source::Mdns | Source::Nbns | Source::Llmnr | Source::Kerberos | Source::Smb => {
+                    at <= said.after(KEPT)
+                }
             })
             .map(|(source, (name, _))| (name.clone(), source));
         let device = holder.device.filter(|_| is_held);
@@ -397,16 +399,20 @@ mod tests {
     fn names_are_believed_in_the_order_of_their_sources() {
         let mut directory = directory(&[]);
         for (secs, source, text) in [
-            (1, Source::Llmnr, "by-llmnr"),
-            (2, Source::Nbns, "by-nbns"),
-            (3, Source::Mdns, "by-mdns"),
+            (1, Source::Smb, "by-smb"),
+            (2, Source::Kerberos, "by-kerberos"),
+            (3, Source::Llmnr, "by-llmnr"),
+            (4, Source::Nbns, "by-nbns"),
+            (5, Source::Mdns, "by-mdns"),
         ] {
             directory.take(&called(source, text), at(secs), |_| true);
             assert_eq!(told(&directory, secs), Some((None, Some(text.to_owned()))));
         }
-        directory.take(&called(Source::Llmnr, "later"), at(4), |_| true);
+        for source in [Source::Llmnr, Source::Kerberos, Source::Smb] {
+            directory.take(&called(source, "later"), at(6), |_| true);
+        }
         assert_eq!(
-            told(&directory, 4),
+            told(&directory, 6),
             Some((None, Some("by-mdns".to_owned())))
         );
     }

@@ -13,14 +13,14 @@
     )
 )]
 
-use super::{Hold, Source, Speaker, Statement};
+use super::{Source, Statement};
 use crate::host::Address;
 use crate::names::{Malformed, Name};
 use crate::reader::Reader;
 
 /// A name of a host: fifteen octets without the spaces at their end, and what they are the name of.
 #[derive(Clone, Debug, Eq, PartialEq)]
-struct NodeName {
+pub(super) struct NodeName {
     name: Option<Name>,
     suffix: u8,
 }
@@ -62,17 +62,7 @@ pub fn statement(octets: &[u8], sender: Address) -> Result<Option<Statement>, Ma
         TYPE_NBSTAT if is_response => table(&mut data)?,
         _ => None,
     };
-    Ok(name.map(|name| Statement {
-        source: Source::Nbns,
-        speaker: Speaker::Device,
-        hold: Hold::Has {
-            addresses: vec![sender],
-            lease: None,
-        },
-        device: None,
-        name: Some(name),
-        class: None,
-    }))
+    Ok(name.map(|name| Statement::of_sender(Source::Nbns, sender, name)))
 }
 
 /// The name of a record of addresses, if it is one of a host and among the addresses is the sender's
@@ -88,9 +78,7 @@ fn registered(
         let address = data.array().ok_or(Malformed::at("NB_ADDRESS"))?;
         is_own |= flags & FLAG_GROUP == 0 && Address::from_v4(address) == sender;
     }
-    Ok(owner
-        .filter(|it| is_own && it.is_of_host())
-        .and_then(|it| it.name))
+    Ok(owner.filter(|_| is_own).and_then(NodeName::of_host))
 }
 
 /// The first name of a host in a node's table (RFC 1002 section 4.2.18).
@@ -100,16 +88,18 @@ fn table(data: &mut Reader<'_>) -> Result<Option<Name>, Malformed> {
     for _ in 0..count {
         let octets = data.array::<16>().ok_or(Malformed::at("NODE_NAME"))?;
         let flags = data.u16().ok_or(Malformed::at("NAME_FLAGS"))?;
-        let it = NodeName::new(octets);
-        if found.is_none() && flags & FLAG_GROUP == 0 && it.is_of_host() {
-            found = it.name;
+        if found.is_none() && flags & FLAG_GROUP == 0 {
+            found = NodeName::new(octets).of_host();
         }
     }
     Ok(found)
 }
 
 /// A name in first-level encoding (RFC 1001 section 14.1), or one that points to the question's.
-fn name(reader: &mut Reader<'_>, asked: Option<NodeName>) -> Result<Option<NodeName>, Malformed> {
+pub(super) fn name(
+    reader: &mut Reader<'_>,
+    asked: Option<NodeName>,
+) -> Result<Option<NodeName>, Malformed> {
     let wrong = Malformed::at("NAME");
     let len = reader.u8().ok_or(wrong)?;
     if len & POINTER == POINTER {
@@ -138,7 +128,7 @@ fn name(reader: &mut Reader<'_>, asked: Option<NodeName>) -> Result<Option<NodeN
 }
 
 impl NodeName {
-    fn new(octets: [u8; 16]) -> Self {
+    pub(super) fn new(octets: [u8; 16]) -> Self {
         let [name @ .., suffix] = &octets;
         let mut name: &[u8] = name;
         while let [rest @ .., b' ' | 0] = name {
@@ -150,9 +140,10 @@ impl NodeName {
         }
     }
 
-    /// Whether it is that of a workstation or a file server.
-    const fn is_of_host(&self) -> bool {
-        matches!(self.suffix, 0x00 | 0x20)
+    /// The name, if it is that of a host.
+    pub(super) fn of_host(self) -> Option<Name> {
+        // Those of the workstation and of the file server.
+        self.name.filter(|_| matches!(self.suffix, 0x00 | 0x20))
     }
 }
 

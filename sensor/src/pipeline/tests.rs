@@ -14,6 +14,7 @@ use crate::time::Timestamp;
 use crate::visibility::{Unnamed, Visibility};
 use crate::worker::Report;
 
+mod clients;
 mod encrypted;
 mod floods;
 mod loss;

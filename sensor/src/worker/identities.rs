@@ -1,5 +1,5 @@
-//! Datagrams that say who a device is: DHCP, mDNS, NBNS, LLMNR, and vendors' local protocols. Their
-//! names are never observations.
+//! What says who a device is: DHCP, mDNS, NBNS, LLMNR, clients of Kerberos and SMB, and vendors' local
+//! protocols. Their names are never observations.
 
 use phonehome_signatures::Payload;
 
@@ -8,7 +8,7 @@ use super::desk::Desk;
 use crate::decode::{Packet, TransportHeader};
 use crate::detection::{Reach, Sighting, What};
 use crate::discovery::{self, KASA_PORT};
-use crate::identity::{Outcome, Source, Statement, dhcp, dhcp6, multicast, nbns};
+use crate::identity::{Outcome, Source, Statement, dhcp, dhcp6, kerberos, multicast, nbns};
 use crate::names::{self, Malformed, Name, Transport};
 
 impl Desk {
@@ -20,7 +20,17 @@ impl Desk {
         let Some(source) = source else {
             return;
         };
-        let outcome = match statement(source, payload, context) {
+        self.says(source, statement(source, payload, context), context);
+    }
+
+    /// Takes note of what a message says of a device.
+    pub(super) fn says(
+        &mut self,
+        source: Source,
+        says: Result<Option<Statement>, Malformed>,
+        context: &Context,
+    ) {
+        let outcome = match says {
             Ok(Some(statement)) => {
                 let what = What::Identity(Box::new(statement));
                 self.tell(context.number, context.at, what);
@@ -76,5 +86,8 @@ fn statement(
         Source::Dhcp6 => dhcp6::message(payload).map(|it| it.statement()),
         Source::Mdns | Source::Llmnr => multicast::statement(source, payload, sender),
         Source::Nbns => nbns::statement(payload, sender),
+        Source::Kerberos => kerberos::statement(payload, sender),
+        // Streams only.
+        Source::Smb => Ok(None),
     }
 }

@@ -11,6 +11,7 @@ use crate::flow::shortfall::Word;
 use crate::flow::stream::{Inserted, Stream};
 use crate::flow::table::Class;
 use crate::flow::{Flow, Side};
+use crate::identity::client::{self, Server};
 use crate::names::http::{self, Request};
 use crate::names::proxy;
 use crate::names::tls::{self, ClientHello};
@@ -19,6 +20,7 @@ use crate::time::Timestamp;
 use crate::triage::may_begin_stream;
 use crate::visibility::{MessageResult, Protocol, Unnamed};
 
+use super::clients::Heard;
 use super::desk::{Desk, Octets, Said};
 
 /// A whole message that may hold a name.
@@ -126,6 +128,12 @@ impl Desk {
     }
 
     fn look(&mut self, flow: &mut Flow, data: &Data<'_>, begins: bool, context: &Context) {
+        if !begins
+            && let Some(server) = Server::of_port(context.dst.port)
+            && self.client_says(flow, server, data, context) == Heard::Spoken
+        {
+            return;
+        }
         if let Some(mut stream) = flow.take_stream(data.side) {
             if begins && stream.base().is_none() {
                 stream.start_at(data.seq);
@@ -290,6 +298,9 @@ impl Desk {
                 continue;
             }
             let (src, dst) = (flow.key.end(side), flow.key.end(side.other()));
+            if Server::of_port(dst.port).is_some_and(|it| client::may_begin(it, stream.prefix())) {
+                continue;
+            }
             let context = Context {
                 number,
                 at,

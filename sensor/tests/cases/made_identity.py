@@ -1,11 +1,13 @@
-"""Cases of who a device is: DHCP, DHCPv6, mDNS, LLMNR, NBNS, and addresses that change hands.
+"""Cases of who a device is: DHCP, DHCPv6, mDNS, LLMNR, NBNS, Kerberos, SMB, and addresses that change
+hands.
 
 Each ends with a hello to a flagged name, so that there is a finding to say it of."""
 
+import os
 import struct
 
-from said import Wire, answer, labels, message, question, visit
-from wire import packed, udp
+from said import HERE, Connection, Wire, answer, hello, labels, message, question, visit
+from wire import ACK, PSH, packed, udp
 
 HOST, OTHER, SERVER = "10.20.1.31", "10.20.1.32", "203.0.113.10"
 DHCP_SERVER, NOBODY, ALL = "10.20.1.1", "0.0.0.0", "255.255.255.255"
@@ -275,6 +277,199 @@ def identity_nbns():
     return wire.capture
 
 
+def _sample(name):
+    """A message of a real program, of those that the parsers' own tests read."""
+    path = os.path.join(HERE, "..", "..", "src", "identity", "samples", name + ".bin")
+    with open(path, "rb") as file:
+        return file.read()
+
+
+FILES, TICKETS, CALLER = "10.20.1.40", "10.20.1.41", "laptop-7"
+
+
+def _logs_on(wire, port=445):
+    """A connection to a file server."""
+    return Connection(wire, (HOST, 50_010), (FILES, port)).open()
+
+
+def _named(wire, source, since, name=CALLER):
+    _uses(wire)
+    wire.capture.host(HOST, {"mac": None, "name": name, "source": source, "since": since})
+    return wire.capture
+
+
+def _unnamed(wire):
+    _uses(wire)
+    wire.capture.host(HOST, None)
+    return wire.capture
+
+
+def identity_smb():
+    """A client of SMB 3 logs on with NTLM (MS-SMB2, MS-NLMP), and reads a file: its workstation is the
+    host's name."""
+    wire = Wire()
+    connection = _logs_on(wire)
+    connection.say(_sample("smbclient-negotiate"))
+    connection.say(_sample("smbclient-ntlm-negotiate"))
+    connection.hear(_sample("smbd-challenge"))
+    connection.say(_sample("smbclient-authenticate"))
+    since = wire.capture.at
+    connection.say(_sample("smbclient-tree-connect"))
+    connection.hear(b"\0\0\x20\0\xfeSMB" + bytes(0x2000 - 4))
+    connection.close()
+    return _named(wire, "smb", since)
+
+
+def identity_smb_1():
+    """A client of SMB 1 on port 139: it is named when it asks for a session (RFC 1002 section 4.3.2),
+    and again by NTLM."""
+    wire = Wire()
+    connection = _logs_on(wire, 139)
+    connection.say(_sample("smbclient-session-request"))
+    since = wire.capture.at
+    connection.hear(b"\x82\0\0\0")
+    connection.say(_sample("smbclient-negotiate-1"))
+    connection.say(_sample("smbclient-authenticate-1"))
+    connection.close()
+    return _named(wire, "smb", since)
+
+
+def identity_smb_split():
+    """The message that logs on in segments of 100 octets, of which the later ones come first, and the
+    second twice."""
+    wire = Wire()
+    connection = _logs_on(wire)
+    connection.say(_sample("smbclient-negotiate"))
+    octets = _sample("smbclient-authenticate")
+    starts = list(range(0, len(octets), 100))
+    for start in starts[:0:-1] + [100, 0]:
+        connection.raw(PSH | ACK, octets[start : start + 100], ahead=start)
+    since = wire.capture.at
+    return _named(wire, "smb", since)
+
+
+def identity_smb_without_syn():
+    """A connection whose beginning was not seen: the message that logs on begins a segment."""
+    wire = Wire()
+    connection = Connection(wire, (HOST, 50_010), (FILES, 445))
+    connection.hear(_sample("smbd-challenge"))
+    connection.say(_sample("smbclient-authenticate"), size=400)
+    return _named(wire, "smb", wire.capture.at)
+
+
+def identity_smb_with_ticket():
+    """A client of SMB that logs on with a ticket of Kerberos: all of its names are encrypted."""
+    wire = Wire()
+    connection = _logs_on(wire)
+    connection.say(_sample("smbclient-negotiate"))
+    connection.say(_sample("impacket-kerberos"))
+    connection.say(_sample("smbclient-tree-connect"))
+    connection.close()
+    return _unnamed(wire)
+
+
+def identity_smb_without_workstation():
+    """A client of SMB that leaves its workstation empty."""
+    wire = Wire()
+    connection = _logs_on(wire)
+    connection.say(_sample("smbclient-negotiate"))
+    connection.say(_sample("impacket-authenticate"))
+    connection.close()
+    return _unnamed(wire)
+
+
+def identity_smb_server():
+    """The server's half alone, with its challenge, and what a client says from the port of a server:
+    neither end is named."""
+    wire = Wire()
+    connection = Connection(wire, (OTHER, 50_010), (HOST, 445))
+    connection.hear(_sample("smbd-challenge"))
+    connection.hear(_sample("smbclient-authenticate"))
+    _uses(wire, host=OTHER)
+    wire.capture.host(OTHER, None)
+    return _unnamed(wire)
+
+
+def identity_smb_later():
+    """A client that says eight times which versions it speaks before it logs on, which none does: by
+    then it is not listened to any more."""
+    wire = Wire()
+    connection = _logs_on(wire)
+    for _ in range(8):
+        connection.say(_sample("smbclient-negotiate"))
+    connection.say(_sample("smbclient-authenticate"))
+    connection.close()
+    return _unnamed(wire)
+
+
+def identity_smb_and_hello():
+    """A hello on the port of SMB, behind a message of it: one names the connection, the other the host."""
+    wire = Wire()
+    connection = _logs_on(wire)
+    connection.say(_sample("smbclient-session-request"))
+    since = wire.capture.at
+    connection.hear(b"\x82\0\0\0")
+    octets = hello("behind-smb.example")
+    connection.say(octets[:200])
+    connection.say(octets[200:])
+    connection.tell("tls-sni", "behind-smb.example")
+    connection.close()
+    return _named(wire, "smb", since)
+
+
+def _asks_for_ticket(wire, name, end=None):
+    wire.put(udp((HOST, 50_010), (TICKETS, 88), _sample(name)[:end]))
+    return wire.capture.at
+
+
+def identity_kerberos():
+    """A host asks for a ticket with its own account (RFC 4120), whose name ends with a dollar sign."""
+    wire = Wire()
+    since = _asks_for_ticket(wire, "kinit-machine")
+    wire.put(udp((TICKETS, 88), (HOST, 50_010), _sample("krb5kdc-reply")), to_server=False)
+    return _named(wire, "kerberos", since)
+
+
+def identity_kerberos_tcp():
+    """The same over TCP, where the length goes first, in a segment of its own."""
+    wire = Wire()
+    connection = Connection(wire, (HOST, 50_010), (TICKETS, 88)).open()
+    octets = _sample("kinit-machine-tcp")
+    connection.say(octets[:4])
+    connection.say(octets[4:])
+    since = wire.capture.at
+    reply = _sample("krb5kdc-reply")
+    connection.hear(struct.pack(">I", len(reply)) + reply)
+    connection.close()
+    return _named(wire, "kerberos", since)
+
+
+def identity_kerberos_host():
+    """A host asks for a ticket with its own principal, as those with a key table do."""
+    wire = Wire()
+    since = _asks_for_ticket(wire, "kinit-host")
+    return _named(wire, "kerberos", since, "laptop-7.example.org")
+
+
+def identity_kerberos_netbios():
+    """A person asks for a ticket that is to be used from a host: the NetBIOS name among the addresses
+    is the host's, and the person's is left alone."""
+    wire = Wire()
+    return _named(wire, "kerberos", _asks_for_ticket(wire, "net-netbios-address"))
+
+
+def identity_kerberos_person():
+    """A person asks for tickets, in one request with an address: nothing says which host it is."""
+    wire = Wire()
+    for name in ("kinit-person", "kinit-addresses", "kvno-ticket"):
+        _asks_for_ticket(wire, name)
+    connection = Connection(wire, (HOST, 50_011), (TICKETS, 88)).open()
+    octets = _sample("kinit-person")
+    connection.say(struct.pack(">I", len(octets)) + octets)
+    connection.close()
+    return _unnamed(wire)
+
+
 def identity_names_disagree():
     """One host that is called otherwise in each protocol: DHCP is believed first, and what LLMNR says
     after it changes nothing."""
@@ -293,7 +488,8 @@ def identity_names_disagree():
 
 def identity_damaged():
     """Messages that break rules: a DHCP option that ends too early, a NetBIOS name in another
-    encoding, an mDNS record that is cut off. Nothing is known of the host."""
+    encoding, an mDNS record that is cut off, a request for a ticket that is cut off, a workstation
+    that is not there. Nothing is known of the host."""
     wire = Wire()
     cut = _dhcp(True, ACK, LAPTOP, [], given=HOST)[:-1] + b"\x0c\x40short"
     wire.put(udp((DHCP_SERVER, 67), (HOST, 68), cut), to_server=False)
@@ -301,6 +497,10 @@ def identity_damaged():
     wire.put(udp((HOST, 137), ("10.20.1.255", 137), octets))
     octets = message(0, MDNS_ANSWER, [], [answer("cut.local", 1, packed(HOST), ttl=120)])[:-1]
     wire.put(udp((HOST, 5353), ("224.0.0.251", 5353), octets))
+    _asks_for_ticket(wire, "kinit-machine", -1)
+    octets = bytearray(_sample("smbclient-authenticate"))
+    octets[octets.index(b"NTLMSSP") + 44] = 0xFF
+    _logs_on(wire).say(bytes(octets))
     _uses(wire)
     wire.capture.host(HOST, None)
     return wire.capture

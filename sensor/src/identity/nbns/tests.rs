@@ -1,6 +1,7 @@
 //! Messages of Samba's nmbd and nmblookup, and what is not believed.
 
 use super::*;
+use crate::identity::Hold;
 use crate::identity::samples::{
     DEVICE, NMBD_ANSWER, NMBD_NODE_STATUS, NMBD_REGISTRATION, NMBLOOKUP_QUERY, torment,
 };

@@ -165,7 +165,7 @@ impl Scene {
 
     /// What one worker tells when triage hears that flows are settled `delay` batches late, and a
     /// batch has so many items.
-    fn told(&self, delay: usize, batch: usize) -> Vec<Notice> {
+    pub(super) fn told(&self, delay: usize, batch: usize) -> Vec<Notice> {
         let bounds = Sizes::default().bounds(1);
         let mut desk = Late {
             worker: Worker::new(catalogue(), Report::AllNames, bounds),
