@@ -231,7 +231,7 @@ fn signals_one_after_the_other_harm_nothing() {
 fn what_is_reloaded_shows_while_the_input_pauses_and_after_its_end() {
     let place = Place::new("");
     let mut sensor = place.start();
-    let mut reloaded = |sensor: &mut Sensor, id: &str| {
+    let reloaded = |sensor: &mut Sensor, id: &str| {
         place.pack(id, &format!("{id}.example"));
         assert_eq!(sensor.post("/-/reload").code, 200);
         sensor.status_until(|it| {
