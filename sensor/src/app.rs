@@ -4,8 +4,9 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::capture::replay::{Damage, Replay, ReplayError};
+use crate::capture::replay::{self, Damage, Given, Replay, ReplayError};
 use crate::export::progress::Progress;
 use crate::frame::Run;
 use crate::pipeline::{Ledger, Loaded, Next, Sizes, Source, inline, threads};
@@ -73,6 +74,11 @@ pub fn read(
     loaded: &Arc<Loaded>,
     ledger: &mut dyn Ledger,
 ) -> Result<Vec<Damage>, ReadError> {
+    while replay::is_silent(reading.files, PATIENCE) {
+        if !ledger.wants_more() {
+            return Ok(Vec::new());
+        }
+    }
     let mut source = FileSource::open(reading.files, reading.progress)?;
     let sizes = reading.sizes;
     match reading.threads {
@@ -168,12 +174,19 @@ impl FileSource {
 impl Source for FileSource {
     fn next_run(&mut self, run: &mut Run) -> Next {
         // Damage is kept by the replay, and told at the end.
-        let more = self.replay.next_run(run).unwrap_or(false);
+        let given = self.replay.next_run_within(run, Some(PATIENCE));
         if let Some(progress) = &mut self.progress {
             let read = self.replay.progress().read;
             progress.advance(read.saturating_sub(self.read));
             self.read = read;
         }
-        if more { Next::Frames } else { Next::End }
+        match given {
+            Ok(Given::Frames) => Next::Frames,
+            Ok(Given::Silence) => Next::Pause,
+            Ok(Given::End) | Err(_) => Next::End,
+        }
     }
 }
+
+/// How long a silent pipe is waited for before what has come on it is told of.
+const PATIENCE: Duration = Duration::from_millis(100);

@@ -72,6 +72,8 @@ pub enum Next {
     Frames,
     /// There are none at the moment; holds the time up to which there were none.
     Idle(Timestamp),
+    /// There are none at the moment, and it is not known whether time passes.
+    Pause,
     /// There will be no more.
     End,
 }

@@ -243,6 +243,7 @@ fn what_is_reloaded_shows_while_the_input_pauses_and_after_its_end() {
     reloaded(&mut sensor, "own0");
     let mut traffic = Traffic::default();
     traffic.feed(&mut sensor.input);
+    sensor.settled(traffic.frames);
     reloaded(&mut sensor, "own1");
     sensor.input.close();
     sensor.input.line_with("the replay has ended");

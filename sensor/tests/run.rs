@@ -12,6 +12,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
+use sensor::capture::demo_pcap;
 use sensor::samples;
 use sensor::server::{Answer, Server, ask, ask_until, free_address};
 use serde_json::Value;
@@ -141,6 +142,33 @@ fn either_signal_ends_it_within_two_seconds() {
             ask(address, "/-/healthy").is_none(),
             "still served after {signal}"
         );
+    }
+}
+
+#[test]
+fn a_pipe_that_pauses_is_told_of_and_does_not_hold_up_the_end() {
+    let (demo, stored) = (demo_pcap(), fs::read(sensor::demo()).unwrap());
+    // Nothing; the head of a file; so much that a frame is cut in two; and all, also as stored.
+    let parts = [0, 24, demo.len() / 2, demo.len()].map(|it| &demo[..it]);
+    for part in parts.into_iter().chain([&stored[..]]) {
+        let mut command = sensor::command(LISTEN);
+        command.args(["--replay", "-"]);
+        let mut sensor = Server::start_fed(command);
+        let address = address_in(&sensor.line_with("serving on"));
+        sensor.feed(part);
+        if part.len() > 24 {
+            let frames = |page: &Answer, what: &str| {
+                let name = format!("phonehome_capture_{what}_frames_total");
+                sensor::sum(&samples(&page.body), &name)
+            };
+            let page = ask_until(address, "/metrics", |it| {
+                frames(it, "received") > 0.0 && frames(it, "received") == frames(it, "processed")
+            });
+            let findings = sensor::sum(&samples(&page.body), "phonehome_findings");
+            assert!(findings > 0.0, "{}", part.len());
+        }
+        sensor.signal("TERM");
+        assert_eq!(sensor.ended_within(END).code(), Some(0), "{}", part.len());
     }
 }
 

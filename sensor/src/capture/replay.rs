@@ -11,7 +11,9 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fmt;
 use std::io;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::frame::Run;
 use crate::time::Timestamp;
@@ -37,6 +39,29 @@ pub struct Replay {
     done: u64,
     total: Option<u64>,
     ended: bool,
+}
+
+/// What an input had to give.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Given {
+    /// Frames.
+    Frames,
+    /// Nothing, so far.
+    Silence,
+    /// Nothing, and it will stay so.
+    End,
+}
+
+/// Whether standard input is the one input and nothing comes on it within that time: to open it
+/// would be to wait for its first octets.
+#[must_use]
+pub fn is_silent(inputs: &[PathBuf], patience: Duration) -> bool {
+    match inputs {
+        [one] if one.as_os_str() == STANDARD_INPUT => {
+            input::is_silent(io::stdin().as_fd(), patience)
+        }
+        _ => false,
+    }
 }
 
 impl Replay {
@@ -104,23 +129,43 @@ impl Replay {
     /// [`ReplayError::Damaged`] once, after the last frame, if there is one input and it is
     /// damaged. Of several inputs the others are read to their end; see [`Replay::damages`].
     pub fn next_run(&mut self, run: &mut Run) -> Result<bool, ReplayError> {
+        let given = self.next_run_within(run, None)?;
+        Ok(given == Given::Frames)
+    }
+
+    /// As [`Replay::next_run`], but gives [`Given::Silence`] if nothing comes for that time on the one
+    /// input, as on a pipe whose writer pauses. Files are never silent; of several inputs it is not
+    /// looked at.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Replay::next_run`].
+    pub fn next_run_within(
+        &mut self,
+        run: &mut Run,
+        patience: Option<Duration>,
+    ) -> Result<Given, ReplayError> {
         if self.inputs.len() > 1 {
-            return Ok(self.merge(run));
+            return Ok(if self.merge(run) {
+                Given::Frames
+            } else {
+                Given::End
+            });
         }
         run.clear();
         if self.ended {
-            return Ok(false);
+            return Ok(Given::End);
         }
-        if let Some(source) = self.inputs.first_mut().and_then(|it| it.source.as_mut())
-            && source.fill(run)
-        {
-            return Ok(true);
+        let source = self.inputs.first_mut().and_then(|it| it.source.as_mut());
+        match source.map_or(Given::End, |it| it.fill_within(run, patience)) {
+            Given::End => {}
+            given => return Ok(given),
         }
         self.ended = true;
         self.close(0);
         match self.damages.first() {
             Some(damage) => Err(ReplayError::Damaged(damage.clone())),
-            None => Ok(false),
+            None => Ok(Given::End),
         }
     }
 

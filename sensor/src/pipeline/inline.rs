@@ -37,6 +37,7 @@ pub fn run(
                 intake.idle(at, &mut desk);
                 intake.flush(&mut desk);
             }
+            Next::Pause => {}
             Next::End => break,
         }
     }

@@ -2,9 +2,13 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, ErrorKind, Read};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
+use std::time::Duration;
 
 use flate2::bufread::MultiGzDecoder;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::ReplayError;
 
@@ -29,7 +33,9 @@ impl Input {
             source,
         };
         if path.as_os_str() == STANDARD_INPUT {
-            return Self::new(Box::new(io::stdin()), None).map_err(cannot_open);
+            let input = io::stdin().as_fd().try_clone_to_owned();
+            let input = input.map(File::from).map_err(cannot_open)?;
+            return Self::new(input, None).map_err(cannot_open);
         }
         let file = File::open(path).map_err(cannot_open)?;
         let metadata = file.metadata().map_err(cannot_open)?;
@@ -39,16 +45,17 @@ impl Input {
             });
         }
         let stored_len = metadata.is_file().then_some(metadata.len());
-        Self::new(Box::new(file), stored_len).map_err(cannot_open)
+        Self::new(file, stored_len).map_err(cannot_open)
     }
 
-    fn new(mut inner: Box<dyn Read + Send>, stored_len: Option<u64>) -> io::Result<Self> {
+    fn new(mut inner: File, stored_len: Option<u64>) -> io::Result<Self> {
         let mut first = Vec::new();
         Read::by_ref(&mut inner).take(4).read_to_end(&mut first)?;
         let compression = Compression::recognise(&first);
         let raw = Raw {
             first: Cursor::new(first),
             rest: inner,
+            patience: None,
             taken: 0,
         };
         let octets = match compression {
@@ -59,8 +66,19 @@ impl Input {
         Ok(Self { octets, stored_len })
     }
 
-    /// Reads some octets; zero means the end.
-    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    /// Reads some octets; zero means the end. With patience, [`ErrorKind::WouldBlock`] means that
+    /// nothing came for that time; it may be read on then.
+    pub(super) fn read(
+        &mut self,
+        buffer: &mut [u8],
+        patience: Option<Duration>,
+    ) -> io::Result<usize> {
+        let raw = match &mut self.octets {
+            Octets::Plain(it) => it,
+            Octets::Gzip(it) => it.get_mut().get_mut(),
+            Octets::Zstd(it) => it.get_mut().get_mut(),
+        };
+        raw.patience = patience;
         loop {
             let read = match &mut self.octets {
                 Octets::Plain(it) => it.read(buffer),
@@ -92,13 +110,21 @@ impl Input {
 /// Octets as stored, with the first few put back.
 struct Raw {
     first: Cursor<Vec<u8>>,
-    rest: Box<dyn Read + Send>,
+    rest: File,
+    /// How long to wait for octets.
+    patience: Option<Duration>,
     taken: u64,
 }
 
 impl Read for Raw {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = match self.first.read(buffer)? {
+            0 if self
+                .patience
+                .is_some_and(|it| is_silent(self.rest.as_fd(), it)) =>
+            {
+                return Err(ErrorKind::WouldBlock.into());
+            }
             0 => self.rest.read(buffer)?,
             read => read,
         };
@@ -126,6 +152,15 @@ impl Compression {
             _ => Self::None,
         }
     }
+}
+
+/// Whether nothing can be read within that time, and the end has not come either. A regular file is
+/// never silent.
+pub(super) fn is_silent(input: BorrowedFd<'_>, patience: Duration) -> bool {
+    let mut inputs = [PollFd::new(input, PollFlags::POLLIN)];
+    let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX);
+    // A signal is a reason to look whether it is of use to wait on.
+    matches!(poll(&mut inputs, timeout), Ok(0) | Err(Errno::EINTR))
 }
 
 /// Stands for standard input where a path is expected.

@@ -2,11 +2,12 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::format::{Fault, Format, Step};
 use super::input::Input;
 use super::pcapng::MAX_HELD;
-use super::{Damage, DamageKind, ReplayError};
+use super::{Damage, DamageKind, Given, ReplayError};
 use crate::frame::Run;
 
 /// A capture file that is being read.
@@ -40,7 +41,7 @@ impl Source {
         while carry.len() < 4 {
             let mut octets = [0; 4];
             let wanted = octets.get_mut(carry.len()..).unwrap_or_default();
-            match input.read(wanted) {
+            match input.read(wanted, None) {
                 Ok(0) => break,
                 Ok(read) => carry.extend(wanted.iter().take(read)),
                 Err(source) => {
@@ -79,12 +80,17 @@ impl Source {
     }
 
     /// Replaces the frames of `run` by the next ones; `false` when there are no more.
+    pub(super) fn fill(&mut self, run: &mut Run) -> bool {
+        self.fill_within(run, None) == Given::Frames
+    }
+
+    /// Replaces the frames of `run` by the next ones, or by none if nothing comes for that time.
     ///
     /// The octets are read into the buffer of the run, and the frames lie where they were read.
-    pub(super) fn fill(&mut self, run: &mut Run) -> bool {
+    pub(super) fn fill_within(&mut self, run: &mut Run, patience: Option<Duration>) -> Given {
         run.clear();
         if self.state != State::Reading {
-            return false;
+            return Given::End;
         }
         let mut filled = self.carry.len();
         if run.bytes.len() < self.chunk.max(filled) {
@@ -118,7 +124,7 @@ impl Source {
             let Some(room) = run.bytes.get_mut(filled..) else {
                 break;
             };
-            match self.input.read(room) {
+            match self.input.read(room, patience) {
                 Ok(0) if filled == 0 && self.skip == 0 => self.state = State::Ended,
                 Ok(0) => self.state = State::Damaged(DamageKind::CutShort { offset: self.read }),
                 Ok(read) => {
@@ -128,6 +134,12 @@ impl Source {
                     at = self.skip.min(filled);
                     self.skip = self.skip.saturating_sub(at);
                     continue;
+                }
+                Err(error) if patience.is_some() && error.kind() == ErrorKind::WouldBlock => {
+                    let begun = run.bytes.get(..filled).unwrap_or_default();
+                    self.carry.clear();
+                    self.carry.extend_from_slice(begun);
+                    return Given::Silence;
                 }
                 Err(error) => {
                     let offset = self.read;
@@ -144,7 +156,11 @@ impl Source {
             break;
         }
         self.frames = self.frames.saturating_add(octets(run.len()));
-        !run.is_empty()
+        if run.is_empty() {
+            Given::End
+        } else {
+            Given::Frames
+        }
     }
 
     /// Adds the frames of all whole records from `at` to `filled` and moves `at` behind them.

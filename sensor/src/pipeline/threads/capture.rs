@@ -86,9 +86,12 @@ impl CaptureDesk {
             match next {
                 Next::Frames => intake.take(&frames, &mut self),
                 Next::Idle(at) => intake.idle(at, &mut self),
+                Next::Pause => {}
                 Next::End => break,
             }
-            if matches!(next, Next::Idle(_)) || intake.number() - flushed >= FLUSH_FRAMES {
+            if matches!(next, Next::Idle(_) | Next::Pause)
+                || intake.number() - flushed >= FLUSH_FRAMES
+            {
                 flushed = intake.number();
                 self.count(&intake);
                 intake.flush(&mut self);

@@ -53,6 +53,7 @@ impl CaptureDesk {
                 }
                 Next::Idle(_) if end.is_some_and(|it| it <= now + (DRAIN - HELD)) => break,
                 Next::Idle(at) => intake.idle(at, &mut self),
+                Next::Pause => {}
                 // One that ends by itself ends the others: nobody would miss it else.
                 Next::End => {
                     stop.store(true, Ordering::Relaxed);
