@@ -205,7 +205,7 @@ fn it_ends_by_itself_when_it_is_told_to() {
 fn a_damaged_replay_shows_in_the_exit_code() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("cut.pcap");
-    let pcap = sensor::capture::demo_pcap();
+    let pcap = demo_pcap();
     fs::write(&path, &pcap[..pcap.len() - 1]).unwrap();
     let mut command = sensor::command(LISTEN);
     command.arg("--exit-when-done").arg("--replay").arg(&path);
