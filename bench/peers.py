@@ -4,7 +4,7 @@
 Usage: peers.py --sensor PROGRAM --captures FOLDER [--only GLOB] [--named]
                 [--sample N] [--record FILE]
 
-FOLDER holds manifest.csv (a line a capture: file, sha256, must, ext), the captures, and
+FOLDER holds manifest.csv (a line a capture: file, sha256, must, ext, may), the captures, and
 expected/XX/SHA256.jsonl.gz, which say what names are on the wire and how sure that is. Of each
 capture the pairs of source and name are compared. A name that only a peer reports is listed with
 its cause, which the expectation and the headers that tshark shows tell: `MISS` if phonehome should
@@ -35,7 +35,8 @@ PATIENCE_SECONDS = 120
 
 TSHARK_FIELDS = """
     frame.protocols udp.srcport udp.dstport
-    dns.flags.response dns.qry.name dns.qry.class dns.resp.name dns.resp.type dns.cname
+    dns.flags.response dns.count.answers
+    dns.qry.name dns.qry.class dns.resp.name dns.resp.type dns.cname
     tls.handshake.type tls.handshake.extensions_server_name
     http.request.method http.host http.request.uri
 """.split()
@@ -51,8 +52,9 @@ NDPI_SOURCES = {
 }
 
 
-def output(command):
-    """Standard output of a program; None if it fails and prints nothing, or takes too long."""
+def output(command, fine=(0,)):
+    """Standard output of a program; None if it takes too long, or prints nothing and ends with
+    another exit code than those that are fine."""
     try:
         done = subprocess.run(
             command,
@@ -62,7 +64,7 @@ def output(command):
         )
     except subprocess.TimeoutExpired:
         return None
-    if done.returncode and not done.stdout:
+    if done.returncode not in fine and not done.stdout:
         return None
     return done.stdout.decode("utf-8", "replace")
 
@@ -85,7 +87,8 @@ def is_address(name):
 
 
 def names_of_sensor(sensor, capture):
-    text = output([sensor, "names", capture])
+    # 1 says that the capture is damaged: what comes before is read.
+    text = output([sensor, "names", capture], fine=(0, 1))
     if text is None:
         return None
     lines = (json.loads(line) for line in text.splitlines())
@@ -129,7 +132,12 @@ def names_in(frame):
         for name in frame["dns.qry.name"]:
             yield "dns-query", name
     elif frame["dns.flags.response"]:
-        for name, kind in zip(frame["dns.resp.name"], frame["dns.resp.type"]):
+        records = list(zip(frame["dns.resp.name"], frame["dns.resp.type"]))
+        # Those of the other sections stand behind those of the answer section; of several messages
+        # in a frame it cannot be told which are whose.
+        if len(frame["dns.count.answers"]) == 1:
+            records = records[: int(frame["dns.count.answers"][0], 0)]
+        for name, kind in records:
             if kind in ANSWER_TYPES:
                 yield "dns-answer", name
         for name in frame["dns.cname"]:
@@ -291,7 +299,8 @@ def report(arguments, files, counts, only):
     lines += [f"- {it}: {version(arguments, it)}" for it in programs[1:]]
     lines += ["", "Pairs of source and name, each once a capture. *expected* are those that the"]
     lines += ["expectations are sure of. Of tshark, names of local name services, ICMP errors and"]
-    lines += ["the like are left out; of nDPI, names that are not on the wire as such.", ""]
+    lines += ["the like are left out, and of DNS those behind the answer section; of nDPI, names that"]
+    lines += ["are not on the wire as such.", ""]
     lines += ["| source | " + " | ".join(programs) + " |", "|---|" + "---:|" * len(programs)]
     for source in (*SOURCES, "all"):
         cells = []
@@ -336,7 +345,7 @@ def main():
     parser.add_argument("--sensor", required=True, help="the program")
     parser.add_argument("--captures", required=True, help="folder with manifest.csv")
     parser.add_argument("--only", help="captures whose file fits this pattern")
-    parser.add_argument("--named", action="store_true", help="captures with expected names only")
+    parser.add_argument("--named", action="store_true", help="captures with expected or possible names only")
     parser.add_argument("--sample", type=int, default=1, help="every Nth capture only")
     parser.add_argument("--record", help="write the result to this file too")
     parser.add_argument("-j", type=int, default=os.cpu_count(), help="captures at once")
@@ -353,7 +362,7 @@ def main():
     if arguments.only:
         rows = [it for it in rows if fnmatch.fnmatch(it["file"], arguments.only)]
     if arguments.named:
-        rows = [it for it in rows if int(it["must"]) + int(it["ext"])]
+        rows = [it for it in rows if any(int(it[level]) for level in ("must", "ext", "may"))]
     rows = rows[:: arguments.sample]
     if not rows:
         sys.exit(f"peers: no capture of {manifest} is there")

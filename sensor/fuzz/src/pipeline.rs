@@ -1,6 +1,5 @@
 //! The whole path, from frames to findings.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use phonehome::batch::Batch;
@@ -12,7 +11,7 @@ use phonehome::findings::{Book, Limits};
 use phonehome::flow::{FlowKey, Side, Skipped, key};
 use phonehome::frame::Frame;
 use phonehome::host::{DEFAULT_HOME, HomeNetworks};
-use phonehome::names::{Endpoint, Name, Observation, Source};
+use phonehome::names::Observation;
 use phonehome::pipeline::{Counts, Ledger, Sizes, inline};
 use phonehome::time::Timestamp;
 use phonehome::triage::{Pass, tick_of};
@@ -67,15 +66,6 @@ impl Seen {
     fn visibility(&self) -> &Visibility {
         &self.counts.visibility
     }
-}
-
-/// Who told which name to whom.
-fn names<'n>(
-    observations: impl Iterator<Item = &'n Observation>,
-) -> BTreeSet<(Source, Endpoint, Endpoint, &'n Name)> {
-    observations
-        .map(|it| (it.source, it.src, it.dst, &it.name))
-        .collect()
 }
 
 fn observations(notices: &[Notice]) -> impl Iterator<Item = &Observation> {

@@ -54,6 +54,7 @@ impl Unwrap<'_> {
             PKTAP => self.pktap(span),
             PPI => self.ppi(span),
             ATM_RFC1483 => self.llc(span),
+            ARCNET_LINUX => self.arcnet(span),
             _ => Err(Stop::Skipped(Skipped::Link(link))),
         }
     }
@@ -165,12 +166,34 @@ impl Unwrap<'_> {
         self.ether_type(ether_type, span)
     }
 
-    /// Reads a BSD loopback header: an address family in either byte order.
+    /// Reads a BSD loopback header: an address family in either byte order, or an EtherType in its
+    /// second half, as some programs write.
     fn loopback<'a>(&mut self, mut span: Span<'a>) -> Unwrapped<'a> {
-        let family = span.u32()?;
-        match family.min(family.swap_bytes()) {
+        let [high, low] = [span.u16()?, span.u16()?];
+        match (high.swap_bytes(), low) {
             // AF_INET, and AF_INET6 on Linux, BSDs and Darwin.
-            2 | 10 | 24 | 28 | 30 => self.ip(span),
+            (family, 0) | (0, family) if matches!(family, 2 | 10 | 24 | 28 | 30) => self.ip(span),
+            (_, ether_type) if ether_type > MAX_802_3_LEN => self.ether_type(ether_type, span),
+            _ => Err(NOT_IP),
+        }
+    }
+
+    /// Reads ARCNET as Linux shows it: two addresses, an offset, a protocol, and for those of RFC 1201
+    /// which part of a packet this is, and its number.
+    fn arcnet<'a>(&mut self, mut span: Span<'a>) -> Unwrapped<'a> {
+        const IPV4: u8 = 212;
+        const IPV6: u8 = 196;
+        const IPV4_OF_RFC1051: u8 = 240;
+        span.skip(4)?;
+        match span.u8()? {
+            IPV4_OF_RFC1051 => self.ip(span),
+            IPV4 | IPV6 => {
+                let [split, _, _] = span.array()?;
+                match split {
+                    0 => self.ip(span),
+                    _ => Err(NOT_IP),
+                }
+            }
             _ => Err(NOT_IP),
         }
     }
@@ -308,6 +331,7 @@ pub(super) const NOT_IP: Stop = Stop::Skipped(Skipped::NotIp(0));
 const RAW_BSD: LinkType = LinkType(12);
 const RAW_OPENBSD: LinkType = LinkType(14);
 const ATM_RFC1483: LinkType = LinkType(100);
+const ARCNET_LINUX: LinkType = LinkType(129);
 const PPP_PPPD: LinkType = LinkType(166);
 const PPI: LinkType = LinkType(192);
 const INFINIBAND: LinkType = LinkType(242);

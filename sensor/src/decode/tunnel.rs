@@ -197,6 +197,7 @@ impl Unwrap<'_> {
                 3544 => self.guess(|it| it.teredo(span)),
                 4754 => self.guess(|it| it.gre(span)),
                 4789 | 4790 | 8472 => self.guess(|it| it.vxlan(span)),
+                5072 => self.guess(|it| it.ayiya(span)),
                 6081 => self.guess(|it| it.geneve(span)),
                 6635 => self.guess(|it| it.mpls(span)),
                 37008 => self.guess(|it| it.tzsp(span)),
@@ -297,6 +298,22 @@ impl Unwrap<'_> {
             Some(6) => self.ip(span),
             _ => Err(span.wrong().into()),
         }
+    }
+
+    /// Reads AYIYA (draft-massar-v6ops-ayiya section 4): lengths of identity and signature, what is
+    /// carried and whether it is to be passed on, then the time, the identity and the signature.
+    fn ayiya<'a>(&mut self, mut span: Span<'a>) -> Unwrapped<'a> {
+        const FORWARD: u8 = 1;
+        const IPV4: u8 = 4;
+        const IPV6: u8 = 41;
+        self.enter(Encapsulation::Other)?;
+        let [identity, signature, operation, next, _, _, _, _] = span.array()?;
+        if operation & 0x0f != FORWARD || !matches!(next, IPV4 | IPV6) {
+            return Err(NOT_IP);
+        }
+        span.skip(1_usize.wrapping_shl(u32::from(identity >> 4)))?;
+        span.skip(usize::from(signature >> 4).saturating_mul(4))?;
+        self.ip(span)
     }
 
     /// Reads a data message of L2TP (RFC 2661 section 3.1) and PPP.

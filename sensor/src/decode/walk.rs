@@ -198,8 +198,11 @@ pub(super) fn is_tunnel(src_port: u16, dst_port: u16) -> bool {
 /// UDP ports of encapsulations; datagrams from or to them are left to the decoder.
 ///
 /// L2TP (RFC 2661), GTP-U (3GPP TS 29.281), Teredo (RFC 4380), GRE (RFC 8086), VXLAN (RFC 7348) and
-/// its generic extension, GENEVE (RFC 8926), MPLS (RFC 7510), VXLAN as older Linux has it, TZSP.
-pub const TUNNEL_PORTS: [u16; 10] = [1701, 2152, 3544, 4754, 4789, 4790, 6081, 6635, 8472, 37008];
+/// its generic extension, AYIYA, GENEVE (RFC 8926), MPLS (RFC 7510), VXLAN as older Linux has it,
+/// TZSP.
+pub const TUNNEL_PORTS: [u16; 11] = [
+    1701, 2152, 3544, 4754, 4789, 4790, 5072, 6081, 6635, 8472, 37008,
+];
 
 pub(super) const ETHER_TYPE_IPV4: u16 = 0x0800;
 pub(super) const ETHER_TYPE_IPV6: u16 = 0x86dd;

@@ -4,6 +4,7 @@ import struct
 
 from said import CHROMIUM, Wire, hello, look_up_and_visit
 from wire import (
+    ARCNET_LINUX,
     C_HDLC,
     FRELAY,
     IPV4,
@@ -84,6 +85,27 @@ def null_loopback():
         return struct.pack("<I" if to_server else ">I", 2) + packet
 
     return _case(NULL, "loopback.example", wrap)
+
+
+def null_loopback_ether_type():
+    """BSD loopback in which an EtherType stands in the second half of the address family, as some
+    programs write it; the first half may hold anything."""
+
+    def wrap(packet, to_server):
+        return struct.pack(">HH", 0 if to_server else 0x0F00, ether_type(packet)) + packet
+
+    return _case(NULL, "loopback-type.example", wrap)
+
+
+def arcnet():
+    """ARCNET as Linux shows it: with the header of RFC 1051 one way, of RFC 1201 the other."""
+
+    def wrap(packet, to_server):
+        if to_server:
+            return bytes([0xBE, 0x50, 0, 0, 240]) + packet
+        return bytes([0x50, 0xBE, 0, 0, 212, 0]) + struct.pack(">H", 7) + packet
+
+    return _case(ARCNET_LINUX, "arcnet.example", wrap)
 
 
 def null_loopback_ipv6():

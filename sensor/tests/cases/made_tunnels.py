@@ -173,6 +173,19 @@ def teredo():
     return _case("teredo.example", wrap, is_v6=True)
 
 
+def ayiya():
+    """AYIYA: IPv6 in UDP, with an identity of 16 octets and a signature of 20."""
+
+    def wrap(packet, to_server):
+        # Length and kind of the identity, of the signature, of authentication and operation; IPv6.
+        head = bytes([0x41, 0x52, 0x11, IPV6_IN_IP]) + struct.pack(">I", 1_700_000_000)
+        src, dst = (NEAR, FAR) if to_server else (FAR, NEAR)
+        payload = head + bytes(range(16)) + bytes(20) + packet
+        return ethernet(udp((src, 5072), (dst, 5072), payload))
+
+    return _case("ayiya.example", wrap, is_v6=True)
+
+
 def gtpu():
     """GTP-U (3GPP TS 29.281), with the extension header that 5G puts there in the packets back."""
 
