@@ -144,6 +144,9 @@ pub(crate) fn run(plan: &Plan, program: &Path) -> Result<Soak, Error> {
     let disk = Disk::mount(&folder.join("disk"))?;
     let mut course = Course::begin(plan, program, (&wire, &load), &disk, &folder)?;
     course.fill(frames_of_a_cycle(&load), ROUNDS)?;
+    for trouble in REHEARSED {
+        course.meet(trouble)?;
+    }
     for (share, trouble) in TROUBLES {
         course.go_on_until(share)?;
         course.meet(trouble)?;
@@ -175,6 +178,10 @@ fn frames_of_a_cycle(load: &Load) -> u64 {
 
 /// How often all of it is sent before memory is looked at.
 const ROUNDS: u64 = 2;
+
+/// What is gone through once before memory is looked at: what these take at the first time, the
+/// process keeps. They come again, and are not to take more then.
+const REHEARSED: [Trouble; 3] = [Trouble::StalledScraper, Trouble::Reload, Trouble::Burst];
 
 /// What happens when, as a share of the whole time. What may end the sensor comes last.
 const TROUBLES: [(f64, Trouble); 6] = [
