@@ -272,12 +272,17 @@ impl Worker {
 
     fn orphan(&mut self, hash: u64, skipped: &Skipped) {
         if let Some(place) = self.flows.find_by_hash(hash) {
-            let flow = self.flows.flow_mut(place);
-            let before = flow.judged_octets();
-            flow.add_skipped(skipped);
-            self.desk.visibility.judged_octets += flow.judged_octets() - before;
+            self.add_skipped(place, skipped);
             self.mark_due(place);
         }
+    }
+
+    /// Adds to a flow what triage counted of it.
+    fn add_skipped(&mut self, place: u32, skipped: &Skipped) {
+        let flow = self.flows.flow_mut(place);
+        let before = flow.judged_octets();
+        flow.add_skipped(skipped);
+        self.desk.visibility.judged_octets += flow.judged_octets() - before;
     }
 
     fn tick(

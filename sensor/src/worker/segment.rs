@@ -45,10 +45,13 @@ impl Worker {
         let side = record.side;
         let mut skipped = record.pass.skipped;
         match self.flows.find(&record.key, record.hash) {
-            Some(place) if opens && self.flows.flow(place).is_another(side, tcp.seq) => {
-                let mut old = self.take_out(place);
-                old.add_skipped(&std::mem::take(&mut skipped));
-                self.desk.end(old, context.number, context.at);
+            Some(place) if opens => {
+                // It was seen before this packet, and may tell whether the flow has begun.
+                self.add_skipped(place, &std::mem::take(&mut skipped));
+                if self.flows.flow(place).is_another(side, tcp.seq) {
+                    let old = self.take_out(place);
+                    self.desk.end(old, context.number, context.at);
+                }
             }
             Some(_) => {}
             None if tcp.flags.any(TcpFlags::SYN) || packet.payload_len > 0 => {}

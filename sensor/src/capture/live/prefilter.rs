@@ -119,9 +119,9 @@ const NUMBERS_PER_CELL: usize = program::CELL_OCTETS as usize / size_of::<u64>()
 
 /// Ports whose packets pass always: they hold names or addresses in any packet, or encapsulate
 /// flows. DNS, DHCP, NetBIOS, DHCPv6, SSDP, mDNS, LLMNR, then the tunnels.
-const OPEN_PORTS: [u16; 20] = [
-    53, 67, 68, 137, 138, 546, 547, 1900, 5353, 5355, 1701, 2152, 3544, 4754, 4789, 4790, 6081,
-    6635, 8472, 37_008,
+const OPEN_PORTS: [u16; 21] = [
+    53, 67, 68, 137, 138, 546, 547, 1900, 5353, 5355, 1701, 2152, 3544, 4754, 4789, 4790, 5072,
+    6081, 6635, 8472, 37_008,
 ];
 
 #[cfg(test)]
