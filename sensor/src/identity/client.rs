@@ -28,9 +28,6 @@ pub enum Server {
 }
 
 impl Server {
-    /// All servers.
-    pub const ALL: [Self; 2] = [Self::Kerberos, Self::Smb];
-
     /// The server that listens on a port.
     #[must_use]
     pub const fn of_port(port: u16) -> Option<Self> {

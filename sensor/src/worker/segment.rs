@@ -43,28 +43,29 @@ impl Worker {
     ) -> Option<u32> {
         let opens = tcp.flags.any(TcpFlags::SYN) && !tcp.flags.any(TcpFlags::ACK);
         let side = record.side;
-        let mut skipped = record.pass.skipped;
-        match self.flows.find(&record.key, record.hash) {
-            Some(place) if opens => {
+        let known = match self.flows.find(&record.key, record.hash) {
+            Some(place) => {
                 // It was seen before this packet, and may tell whether the flow has begun.
-                self.add_skipped(place, &std::mem::take(&mut skipped));
-                if self.flows.flow(place).is_another(side, tcp.seq) {
+                self.add_skipped(place, &record.pass.skipped);
+                if opens && self.flows.flow(place).is_another(side, tcp.seq) {
                     let old = self.take_out(place);
                     self.desk.end(old, context.number, context.at);
+                    None
+                } else {
+                    Some(place)
                 }
             }
-            Some(_) => {}
-            None if tcp.flags.any(TcpFlags::SYN) || packet.payload_len > 0 => {}
+            // What triage counted before it is of no flow.
+            None if tcp.flags.any(TcpFlags::SYN) || packet.payload_len > 0 => None,
             None => return None,
-        }
+        };
         if !is_conversation(context.src, context.dst) {
             return None;
         }
-        let place = self.place_of(record, Class::Opening);
+        let place = known.unwrap_or_else(|| self.place_of(record, Class::Opening));
         let is_first_of_span = self.flows.tick(place) != short(self.tick);
         let flow = self.flows.flow_mut(place);
         let before = flow.judged_octets();
-        flow.add_skipped(&skipped);
         flow.count(side, packet.payload_len);
         note_flags(flow, side, tcp, opens);
         let visibility = &mut self.desk.visibility;

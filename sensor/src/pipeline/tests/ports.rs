@@ -52,18 +52,7 @@ fn ids_that_a_server_makes_up_without_end_take_no_more_room() {
         scene.answer(1, 40_001, b"the id of it", &id);
     }
     scene.quic(1, 40_002, &parts[1]);
-    let sizes = Sizes {
-        unfinished_octets: 4 << 10,
-        ..Sizes::default()
-    };
-    let mut seen = Seen::default();
-    inline::run(
-        &mut scene.source(),
-        &catalogue(),
-        Report::AllNames,
-        sizes,
-        &mut seen,
-    );
+    let seen = scene.seen_with(4 << 10);
     assert_eq!(seen.observations, ["quic-sni patient.example"]);
     assert_eq!(seen.visibility.unfinished_evicted, [0, 0]);
 }
@@ -146,18 +135,7 @@ fn flooded(others: u32, answered: bool) -> (Vec<String>, Vec<String>) {
         scene.quic(host, 40_002, &parts[1]);
         wanted.push(format!("quic-sni {name}"));
     }
-    let sizes = Sizes {
-        unfinished_octets: 64 << 10,
-        ..Sizes::default()
-    };
-    let mut seen = Seen::default();
-    inline::run(
-        &mut scene.source(),
-        &catalogue(),
-        Report::AllNames,
-        sizes,
-        &mut seen,
-    );
+    let seen = scene.seen_with(64 << 10);
     let evicted = seen.visibility.unfinished_evicted[1];
     assert_eq!(evicted > 0, others > 1_000, "{evicted} given up");
     (seen.observations, wanted)
@@ -167,6 +145,23 @@ impl Scene {
     fn quic(&mut self, host: u8, port: u16, datagram: &[u8]) {
         let (client, server) = ends(host);
         self.push(builder(client, server).udp(port, 443), datagram);
+    }
+
+    /// What is seen of it with room for so many octets of messages in the making.
+    fn seen_with(&self, unfinished_octets: usize) -> Seen {
+        let sizes = Sizes {
+            unfinished_octets,
+            ..Sizes::default()
+        };
+        let mut seen = Seen::default();
+        inline::run(
+            &mut self.source(),
+            &catalogue(),
+            Report::AllNames,
+            sizes,
+            &mut seen,
+        );
+        seen
     }
 
     /// The server's first Initial, to a client that has sent to that id.
