@@ -1,6 +1,6 @@
 //! What the sensor shows, and since when: its interface is asked every 100 ms.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,9 +13,9 @@ use serde_json::Value;
 
 use crate::sensor;
 use crate::sensor::server::ask;
-use crate::site::Site;
+use crate::site::{Asked, Site};
 
-/// A host and a name, or a host and a vendor.
+/// A host and a name, a way to ask or a vendor.
 type Pair = (String, String);
 
 /// A thread that asks.
@@ -30,6 +30,8 @@ struct State {
     ends: AtomicBool,
     /// Names in the findings, by host, and when they were there first.
     names: Mutex<BTreeMap<Pair, SystemTime>>,
+    /// Ways to ask that the findings count, by host, and when they were there first.
+    sources: Mutex<BTreeMap<Pair, SystemTime>>,
     /// Findings in `/metrics/hosts`, by host and vendor.
     hosts: Mutex<BTreeMap<Pair, SystemTime>>,
 }
@@ -53,13 +55,20 @@ impl Watch {
         }
     }
 
-    /// Waits until all these names are in the findings of these hosts; gives when each came.
+    /// Waits until the findings hold all names and all ways in which these were asked for; gives when
+    /// each name and each way of a host came.
     #[track_caller]
-    pub(crate) fn wait_for(&self, wanted: BTreeSet<Pair>) -> BTreeMap<Pair, SystemTime> {
+    pub(crate) fn wait_for(&self, asked: &[Asked]) -> BTreeMap<Pair, SystemTime> {
         let started = Instant::now();
         loop {
-            let seen = self.state.names.lock().unwrap().clone();
-            let missing: Vec<&Pair> = wanted.iter().filter(|it| !seen.contains_key(*it)).collect();
+            let mut seen = self.state.names.lock().unwrap().clone();
+            seen.extend(self.state.sources.lock().unwrap().clone());
+            let is_there = |it: &Asked| {
+                [it.name.as_str(), it.source]
+                    .iter()
+                    .all(|key| seen.contains_key(&(it.host.clone(), (*key).to_owned())))
+            };
+            let missing: Vec<&Asked> = asked.iter().filter(|it| !is_there(it)).collect();
             if missing.is_empty() {
                 return seen;
             }
@@ -110,7 +119,14 @@ impl State {
             let document: Value = serde_json::from_str(&answer.body).unwrap();
             let text = |it: &Value| it.as_str().unwrap().to_owned();
             let mut names = self.names.lock().unwrap();
+            let mut sources = self.sources.lock().unwrap();
             for finding in document["findings"].as_array().unwrap() {
+                for (source, count) in finding["sources"].as_object().unwrap() {
+                    if count.as_u64() > Some(0) {
+                        let pair = (text(&finding["host"]), source.clone());
+                        sources.entry(pair).or_insert(now);
+                    }
+                }
                 for name in finding["names"].as_array().unwrap() {
                     let pair = (text(&finding["host"]), text(&name["name"]));
                     names.entry(pair).or_insert(now);
