@@ -188,6 +188,10 @@ pub struct Room {
     pub host_limit: u64,
     /// Hosts that are known, by [`ROLES`].
     pub hosts: [u64; ROLES.len()],
+    /// Hosts that made room for others.
+    pub hosts_evicted: u64,
+    /// Hosts that ask past the site's own resolvers, which made room for others.
+    pub askers_evicted: u64,
     /// Findings that made room for others.
     pub findings_evicted: u64,
     /// Findings that were removed or absent for longer than they are kept.

@@ -292,7 +292,8 @@ pub struct Cause {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Limits {
     /// Hosts that took part in an exchange, hosts only heard of, and hosts with a role, each. When
-    /// full, newcomers are refused.
+    /// full, those make room that have no finding and were not seen for a day, the ones seen longest
+    /// ago first. Without any, newcomers are refused.
     pub hosts: usize,
     /// Pairs of a host and a vendor. When full, the oldest of a host makes room that was never seen to
     /// exchange anything, nor to be in touch at times a minute apart. Hosts that come back so, and were
@@ -341,8 +342,12 @@ pub struct Counts {
     pub outside: u64,
     /// Times a host was not taken in.
     pub hosts_refused: u64,
+    /// Hosts that made room for others.
+    pub hosts_evicted: u64,
     /// Times a host that asks past the site's own resolvers was not remembered.
     pub askers_refused: u64,
+    /// Hosts that ask past the site's own resolvers, which made room for others.
+    pub askers_evicted: u64,
     /// Records that made room for others.
     pub findings_evicted: u64,
     /// Sightings and octets without a record for want of room.

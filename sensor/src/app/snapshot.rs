@@ -141,6 +141,8 @@ fn room(counts: &Counts, book: &Book) -> Room {
         // Hosts that exchange something, and those only heard of, have the same room.
         host_limit: 2 * book.limits().hosts as u64,
         hosts: [clients, 0, resolvers, proxies, 0, 0],
+        hosts_evicted: left_out.hosts_evicted,
+        askers_evicted: left_out.askers_evicted,
         findings_evicted: left_out.findings_evicted,
         findings_expired: left_out.findings_expired,
         refused: [

@@ -284,6 +284,12 @@ fn room(page: &mut Page, snapshot: &Snapshot) {
         [([], float(snapshot.room.host_limit))],
     );
     page.counter(
+        "phonehome_inventory_evicted_hosts_total",
+        "Hosts forgotten because the inventory was full: without a finding, and not seen for a day.",
+        [],
+        [([], snapshot.room.hosts_evicted)],
+    );
+    page.counter(
         "phonehome_findings_evicted_total",
         "Findings of hosts that may not exist, dropped because there were too many.",
         [],

@@ -169,6 +169,8 @@ pub(super) fn snapshot() -> Snapshot {
         buffered_bytes: 4_321,
         host_limit: 500_000,
         hosts: [38, 0, 2, 1, 0, 0],
+        hosts_evicted: 6,
+        askers_evicted: 7,
         findings_evicted: 2,
         findings_expired: 1,
         refused: [1, 4, 0, 5, 0, 2, 0, 3],

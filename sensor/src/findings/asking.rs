@@ -7,7 +7,9 @@
 //! left out when this is shown, for they ask for others too.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use super::roles::eighth;
 use crate::detection::{HiddenQuestions, PublicQuestions};
 use crate::host::Address;
 use crate::time::Timestamp;
@@ -58,12 +60,16 @@ pub struct Asking {
 /// The memory of hosts that ask past the site's own resolvers.
 ///
 /// Anyone can ask in the name of any host. So hosts that are not known to be there have half of the
-/// room at most. When there is no room for a newcomer, it is refused.
+/// room at most. When there is no room for a newcomer, those make some that have not asked so for a
+/// day, the oldest first, an eighth of all at once. Without such hosts, it is refused.
 #[derive(Debug)]
 pub(super) struct Askers {
     hosts: BTreeMap<Address, Asker>,
     capacity: usize,
     refused: u64,
+    evicted: u64,
+    /// Too few had been silent for a day to look again before that.
+    next_look: Timestamp,
 }
 
 impl Askers {
@@ -72,6 +78,8 @@ impl Askers {
             hosts: BTreeMap::new(),
             capacity,
             refused: 0,
+            evicted: 0,
+            next_look: Timestamp::MIN,
         }
     }
 
@@ -116,6 +124,26 @@ impl Askers {
         self.refused
     }
 
+    /// How many hosts were forgotten to make room.
+    pub(super) const fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// Forgets hosts that have not asked so for a day.
+    fn make_room(&mut self, at: Timestamp) {
+        if at < self.next_look {
+            return;
+        }
+        self.next_look = at.after(BETWEEN_LOOKS);
+        let is_silent = |it: &Asker| it.last.after(DAY) <= at;
+        let silent = self.hosts.values().filter(|it| is_silent(it));
+        if let Some(newest) = eighth(silent.map(|it| it.last), self.capacity) {
+            let before = self.hosts.len();
+            self.hosts.retain(|_, it| it.last > newest);
+            self.evicted += (before - self.hosts.len()) as u64;
+        }
+    }
+
     fn asker(&mut self, host: Address, at: Timestamp, is_there: bool) -> Option<&mut Asker> {
         let room = if is_there {
             self.capacity
@@ -123,8 +151,11 @@ impl Askers {
             self.capacity / 2
         };
         if self.hosts.len() >= room && !self.hosts.contains_key(&host) {
-            self.refused += 1;
-            return None;
+            self.make_room(at);
+            if self.hosts.len() >= room {
+                self.refused += 1;
+                return None;
+            }
         }
         let asker = self.hosts.entry(host).or_insert(Asker {
             host,
@@ -140,6 +171,11 @@ impl Askers {
 
 /// Hosts that are remembered: about 8 MiB.
 pub(super) const MAX_ASKERS: usize = 65_536;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Time between two looks for room.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(3600);
 
 /// Hosts that are shown one by one.
 pub const MAX_SHOWN: usize = 1_000;
@@ -207,6 +243,36 @@ mod tests {
         assert_eq!((askers.shown(|_| true).hiding, askers.refused()), (4, 16));
         askers.hides(&hidden(0, EncryptedDns::Dot), at(2), false);
         assert_eq!(askers.of(host(0)).unwrap().hidden, [1, 1, 0, 0]);
+    }
+
+    #[test]
+    fn hosts_that_have_not_asked_so_for_a_day_make_room_the_oldest_first() {
+        let mut askers = Askers::new(4);
+        let mut hides = |number, secs| {
+            askers.hides(&hidden(number, EncryptedDns::Doh), at(secs), true);
+            let there = (1..10).filter(|it| askers.of(host(*it)).is_some());
+            (
+                there.collect::<Vec<_>>(),
+                askers.evicted(),
+                askers.refused(),
+            )
+        };
+        for (number, secs) in [(1, 10), (2, 20), (3, 80_000)] {
+            hides(number, secs);
+        }
+        assert_eq!(hides(4, 80_000), (vec![1, 2, 3, 4], 0, 0));
+        assert_eq!(
+            hides(5, 80_000),
+            (vec![1, 2, 3, 4], 0, 1),
+            "all asked of late"
+        );
+        assert_eq!(hides(5, 90_000), (vec![2, 3, 4, 5], 1, 1));
+        assert_eq!(
+            hides(6, 90_001),
+            (vec![2, 3, 4, 5], 1, 2),
+            "looked for just now"
+        );
+        assert_eq!(hides(6, 93_600), (vec![3, 4, 5, 6], 2, 2));
     }
 
     #[test]

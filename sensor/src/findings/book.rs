@@ -151,6 +151,9 @@ impl Book {
     pub fn take(&mut self, notice: &Notice, changes: &mut Vec<Change>) -> Option<Sighting> {
         self.number = notice.number;
         self.pass(notice.at, changes);
+        if self.hosts.wants_room(&self.watch) {
+            self.make_room_for_hosts();
+        }
         let mut correlated = None;
         match &notice.what {
             What::Observation(observation) => self.observation(observation),
@@ -269,7 +272,9 @@ impl Book {
     pub fn counts(&self) -> Counts {
         Counts {
             hosts_refused: self.hosts.refused(),
+            hosts_evicted: self.hosts.evicted(),
             askers_refused: self.askers.refused(),
+            askers_evicted: self.askers.evicted(),
             resolutions_evicted: self.resolved.evicted(),
             identities_evicted: self.directory.evicted(),
             servers_evicted: self.servers.evicted(),

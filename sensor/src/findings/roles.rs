@@ -1,12 +1,13 @@
 //! Which hosts are alive, and which of them act for others.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
 use super::saved::SavedHost;
 use super::state::Seen;
-use super::watch::Watch;
+use super::watch::{Watch, Watched};
 use crate::host::Address;
 
 /// Home hosts that were seen, and the roles of those that have one.
@@ -15,8 +16,10 @@ use crate::host::Address;
 /// were only heard of are kept apart from those that took part in an exchange: a flood of the former
 /// leaves no less room for the latter.
 ///
-/// Each of the memories is bounded by the same number of hosts. A host that comes when its memory is
-/// full is not taken in, and counted.
+/// Each of the memories is bounded by the same number of hosts. When one is full, hosts make room that
+/// have not been seen for a day of watching, see [`Hosts::make_room`]: with addresses that change every
+/// day, as those of IPv6 do, any memory is full sooner or later. Without such hosts, a newcomer is not
+/// taken in, and counted.
 #[derive(Debug)]
 pub(super) struct Hosts {
     /// Hosts that sent and received.
@@ -28,6 +31,9 @@ pub(super) struct Hosts {
     asked: HashSet<Address, RandomState>,
     capacity: usize,
     refused: u64,
+    evicted: u64,
+    /// Nothing was found to make room, or too little to look again before that.
+    next_look: Watched,
 }
 
 /// What a host does for others.
@@ -57,6 +63,52 @@ impl Hosts {
             asked: HashSet::default(),
             capacity,
             refused: 0,
+            evicted: 0,
+            next_look: Watched::default(),
+        }
+    }
+
+    /// Whether a memory is full, and it is time to [make room](Self::make_room).
+    pub(super) fn wants_room(&self, watch: &Watch) -> bool {
+        let sizes = [&self.proven, &self.heard].map(HashMap::len);
+        let is_full = sizes
+            .into_iter()
+            .chain([self.roles.len(), self.asked.len()])
+            .any(|it| it >= self.capacity);
+        is_full && self.next_look <= watch.now()
+    }
+
+    /// Forgets hosts where a memory is full: an eighth of it at most, those seen longest ago, and none
+    /// that was seen within a slot or that `stays` names. Of hosts with a role, and of those asked in
+    /// DNS, it forgets all that are not known to be alive.
+    pub(super) fn make_room(&mut self, watch: &Watch, stays: impl Fn(Address) -> bool) {
+        let mut is_enough = true;
+        for seen in [&mut self.proven, &mut self.heard] {
+            if seen.len() < self.capacity {
+                continue;
+            }
+            let goes = |host: &Address, it: &Seen| watch.is_past(it.at) && !stays(*host);
+            let times = seen.iter().filter(|(host, it)| goes(host, it));
+            let before = seen.len();
+            if let Some(newest) = eighth(times.map(|(_, it)| it.at), self.capacity) {
+                seen.retain(|host, it| it.at > newest || !goes(host, it));
+            }
+            let gone = before - seen.len();
+            self.evicted += gone as u64;
+            is_enough &= gone > self.capacity / PART / 2;
+        }
+        let (proven, heard) = (&self.proven, &self.heard);
+        let is_known = |it: &Address| proven.contains_key(it) || heard.contains_key(it);
+        if self.roles.len() >= self.capacity {
+            self.roles.retain(|it, _| is_known(it) || stays(*it));
+            is_enough &= self.roles.len() < self.capacity;
+        }
+        if self.asked.len() >= self.capacity {
+            self.asked.retain(|it| is_known(it) || stays(*it));
+            is_enough &= self.asked.len() < self.capacity;
+        }
+        if !is_enough {
+            self.next_look = watch.now().after(BETWEEN_LOOKS);
         }
     }
 
@@ -189,6 +241,11 @@ impl Hosts {
         self.refused
     }
 
+    /// How many hosts were forgotten to make room.
+    pub(super) const fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
     fn roles_mut(&mut self, host: Address) -> Option<&mut Roles> {
         if self.roles.len() >= self.capacity && !self.roles.contains_key(&host) {
             self.refused += 1;
@@ -215,10 +272,23 @@ impl Seen {
     }
 }
 
+/// The newest of the oldest times, as many as make room for an eighth of a memory; `None` if there is
+/// none.
+pub(super) fn eighth<T: Copy + Ord>(times: impl Iterator<Item = T>, capacity: usize) -> Option<T> {
+    let mut times: Vec<T> = times.collect();
+    let last = (capacity / PART).max(1).min(times.len()).checked_sub(1)?;
+    let (_, newest, _) = times.select_nth_unstable(last);
+    Some(*newest)
+}
+
+/// The part of a memory that makes room at once, so that it is seldom looked for.
+const PART: usize = 8;
+
+/// Time watched between two looks for room, where the first found little.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(3600);
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::time::Timestamp;
 
@@ -292,6 +362,58 @@ mod tests {
             );
         }
         assert_eq!(hosts.seen(OTHER), Seen::default());
+    }
+
+    #[test]
+    fn hosts_not_seen_for_a_day_make_room_the_oldest_first() {
+        let mut hosts = Hosts::new(16);
+        let mut watch = watch();
+        for number in 0..16 {
+            watch.sign(hours(u32::from(number)));
+            hosts.heard(host(number), &watch);
+            hosts.proven(host(number), &watch);
+        }
+        assert!(hosts.wants_room(&watch));
+        hosts.make_room(&watch, |_| false);
+        assert_eq!((hosts.alive(), hosts.evicted()), (16, 0), "nobody is gone");
+        assert!(!hosts.wants_room(&watch), "not looked for again at once");
+
+        watch.sign(hours(30));
+        assert!(hosts.wants_room(&watch));
+        hosts.make_room(&watch, |it| it == host(1));
+        assert_eq!((hosts.alive(), hosts.evicted()), (14, 2));
+        let known: Vec<u8> = (0..16).filter(|it| hosts.is_proven(host(*it))).collect();
+        assert_eq!(known, [1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
+        assert!(!hosts.wants_room(&watch));
+        hosts.proven(OTHER, &watch);
+        assert_eq!((hosts.alive(), hosts.refused()), (15, 0));
+    }
+
+    #[test]
+    fn each_memory_makes_room_for_itself() {
+        let mut hosts = Hosts::new(2);
+        let mut watch = watch();
+        watch.sign(hours(0));
+        for number in 0..2 {
+            hosts.proven(host(number), &watch);
+            hosts.asked(host(number + 1));
+            hosts.resolver(host(number + 1));
+        }
+        watch.sign(hours(20));
+        hosts.heard(OTHER, &watch);
+        watch.sign(hours(25));
+        hosts.make_room(&watch, |_| false);
+        assert_eq!((hosts.alive(), hosts.evicted()), (1, 2));
+        assert_eq!(hosts.with_roles(), (0, 0));
+        assert!(!hosts.was_asked(host(1)) && !hosts.was_asked(host(2)));
+    }
+
+    fn host(number: u8) -> Address {
+        Address::from_v4([10, 0, 2, number])
+    }
+
+    fn hours(hours: u32) -> Timestamp {
+        Timestamp::default().after(Duration::from_secs(3600) * hours)
     }
 
     fn watch() -> Watch {

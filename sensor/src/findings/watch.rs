@@ -104,6 +104,11 @@ impl Watch {
         self.slot_began
     }
 
+    /// Whether a slot's time was watched since then.
+    pub(super) fn is_past(&self, at: Watched) -> bool {
+        at.after(self.slot) <= self.now
+    }
+
     /// The newest sign of life; `None` before the first.
     pub(super) const fn newest(&self) -> Option<Timestamp> {
         self.newest

@@ -152,6 +152,13 @@ pub(super) fn visibility(page: &mut Page, snapshot: &Snapshot) {
         [],
         [([], float(snapshot.asking.public))],
     );
+    page.counter(
+        "phonehome_dns_askers_evicted_total",
+        "Hosts of which it was forgotten that they ask past the site's own resolvers, as they had not for \
+         a day and there were too many.",
+        [],
+        [([], snapshot.room.askers_evicted)],
+    );
     page.gauge(
         "phonehome_resolved_addresses",
         "Addresses with a remembered name.",

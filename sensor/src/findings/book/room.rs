@@ -1,5 +1,8 @@
-//! Room for records: who gets one when the book is full, and who makes way.
+//! Room for records and for hosts: who gets some when the book is full, and who makes way.
 
+use std::collections::HashSet;
+
+use foldhash::fast::RandomState;
 use phonehome_signatures::VendorId;
 
 use super::Book;
@@ -62,6 +65,15 @@ impl Book {
             }
         }
         false
+    }
+
+    /// Forgets hosts that have been silent for long. Those with a record stay: their silence means
+    /// something.
+    pub(super) fn make_room_for_hosts(&mut self) {
+        let with_record: HashSet<Address, RandomState> =
+            self.records.keys().map(|it| it.0).collect();
+        self.hosts
+            .make_room(&self.watch, |it| with_record.contains(&it));
     }
 
     /// Whether a host was seen to exchange anything, by its record or else.

@@ -52,6 +52,30 @@ fn a_host_that_exchanges_data_stays_though_its_connection_has_not_ended() {
     assert_eq!(book.counts().findings_evicted, 0);
 }
 
+#[test]
+fn addresses_that_change_all_the_time_leave_room_for_the_next_and_findings_know_their_hosts() {
+    let mut story = Story::new();
+    story.uses(HOST, "ds.kaspersky.com");
+    for hour in 0..24 * 30 {
+        let host = format!("10.7.{}.{}", hour / 200, hour % 200);
+        story
+            .wait(Duration::from_secs(3600))
+            .connects(&host, UPSTREAM, (100, 100));
+    }
+    let limits = Limits {
+        hosts: 40,
+        ..Limits::default()
+    };
+    let book = book_with(&story, limits);
+    let counts = book.counts();
+    assert_eq!(counts.hosts_refused, 0);
+    assert!(book.hosts().alive <= 40, "{:?}", book.hosts());
+    assert!(counts.hosts_evicted >= 24 * 30 - 40, "{counts:?}");
+    assert!(book.hosts.is_proven(address(HOST)));
+    assert!(book.hosts.is_proven(address("10.7.3.119")), "the newest");
+    assert_eq!(book.findings()[0].state, State::Absent);
+}
+
 /// A book with room for one of everything.
 fn small_book(story: &Story) -> Book {
     let limits = Limits {
@@ -60,6 +84,10 @@ fn small_book(story: &Story) -> Book {
         resolutions: 1,
         identities: 1,
     };
+    book_with(story, limits)
+}
+
+fn book_with(story: &Story, limits: Limits) -> Book {
     let mut book = Book::new(story.catalogue.clone(), HomeNetworks::default(), limits);
     for notice in &story.notices {
         book.take(notice, &mut Vec::new());
