@@ -39,7 +39,7 @@ for kind in sysusers tmpfiles; do
     install -m 644 "$here/$kind.conf" "$root/usr/lib/$kind.d/phonehome.conf"
 done
 put 640 "$top/sensor/phonehome.toml" etc/phonehome
-sed -i 's|^# folder = "DIR"$|folder = "/var/lib/phonehome"|' "$root/etc/phonehome/phonehome.toml"
+sed -i '/^\[state\]$/,/^\[/ s|^# folder = "DIR"$|folder = "/var/lib/phonehome"|' "$root/etc/phonehome/phonehome.toml"
 grep -qx 'folder = "/var/lib/phonehome"' "$root/etc/phonehome/phonehome.toml"
 mkdir -p "$root/etc/phonehome/packs.d"
 chmod 750 "$root/etc/phonehome" "$root/etc/phonehome/packs.d"

@@ -9,8 +9,10 @@ use std::time::Duration;
 use crate::capture::replay::{self, Damage, Given, Replay, ReplayError};
 use crate::export::progress::Progress;
 use crate::frame::Run;
+use crate::pipeline::memory::Memory;
 use crate::pipeline::{Ledger, Loaded, Next, Sizes, Source, inline, threads};
 use crate::worker::Report;
+use remembering::Remembering;
 
 pub mod aside;
 mod keeper;
@@ -23,6 +25,7 @@ pub mod live;
 pub mod manager;
 mod policy;
 pub mod reload;
+mod remembering;
 pub mod rights;
 pub mod snapshot;
 mod telling;
@@ -74,6 +77,21 @@ pub fn read(
     loaded: &Arc<Loaded>,
     ledger: &mut dyn Ledger,
 ) -> Result<Vec<Damage>, ReadError> {
+    replay(reading, None, loaded, ledger)
+}
+
+/// The same; with a memory, frames that have gone by can be asked for, unless it reads in the caller's
+/// thread.
+///
+/// # Errors
+///
+/// Those of [`read`].
+pub fn replay(
+    reading: &Reading<'_>,
+    memory: Option<Memory>,
+    loaded: &Arc<Loaded>,
+    ledger: &mut dyn Ledger,
+) -> Result<Vec<Damage>, ReadError> {
     while replay::is_silent(reading.files, PATIENCE) {
         if !ledger.wants_more() {
             return Ok(Vec::new());
@@ -89,12 +107,16 @@ pub fn read(
             sizes,
             ledger,
         ),
-        Threads::Own => threads::run(vec![&mut source], loaded, reading.report, sizes, ledger)?,
+        Threads::Own => {
+            let mut source = Remembering::new(&mut source, memory);
+            threads::run(vec![&mut source], loaded, reading.report, sizes, ledger)?;
+        }
     }
     Ok(source.finish())
 }
 
-/// Listens on interfaces until the ledger wants no more, with a thread for each source.
+/// Listens on interfaces until the ledger wants no more, with a thread for each source. Those that get
+/// a memory remember frames.
 ///
 /// # Errors
 ///
@@ -102,11 +124,21 @@ pub fn read(
 /// opened.
 pub fn watch(
     mut sources: Vec<live::LiveSource>,
+    memories: Vec<Memory>,
     loaded: &Arc<Loaded>,
     (report, sizes): (Report, Sizes),
     ledger: &mut dyn Ledger,
 ) -> std::io::Result<()> {
-    let running = sources.iter_mut().map(|it| it as &mut (dyn Source + Send));
+    let memories = memories
+        .into_iter()
+        .map(Some)
+        .chain(std::iter::repeat_with(|| None));
+    let mut running: Vec<_> = sources
+        .iter_mut()
+        .zip(memories)
+        .map(|(source, memory)| Remembering::new(source, memory))
+        .collect();
+    let running = running.iter_mut().map(|it| it as &mut (dyn Source + Send));
     threads::run(running.collect(), loaded, report, sizes, ledger)?;
     let ended = sources.into_iter().map(live::LiveSource::finish);
     ended

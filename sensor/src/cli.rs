@@ -19,6 +19,7 @@ use crate::host::{Address, HomeNetworks};
 mod config;
 mod directives;
 mod duties;
+mod evidence;
 mod flags;
 mod generate;
 mod names;
@@ -51,6 +52,8 @@ enum Command {
     Signatures(signatures::Options),
     /// Lists the directives that can be put in force, or checks directives of your own.
     Directives(directives::Options),
+    /// Checks kept evidence: the files against their list, and what their frames show.
+    Evidence(evidence::Options),
     /// Checks a configuration file, or prints the settings in effect.
     Config(config::Options),
     /// Writes manual pages and completions for shells into a folder; packaging calls it.
@@ -68,6 +71,13 @@ struct Watch {
     /// Public resolvers that the site itself uses; questions to them pass nothing by
     #[arg(long = "own-resolver", value_name = "ADDRESS", value_delimiter = ',')]
     own_resolvers: Vec<IpAddr>,
+    #[command(flatten)]
+    packs: Packs,
+}
+
+/// Options about which packs are loaded.
+#[derive(Args, Clone, Debug)]
+struct Packs {
     /// Folder of signature packs (*.toml); a pack with the id of a built-in one replaces it
     #[arg(long, value_name = "DIR")]
     signatures: Option<PathBuf>,
@@ -123,6 +133,7 @@ pub fn main() -> ExitCode {
         Command::Report(options) => report::main(&options),
         Command::Signatures(options) => signatures::main(&options),
         Command::Directives(options) => directives::main(&options),
+        Command::Evidence(options) => evidence::main(&options),
         Command::Config(options) => config::main(&options),
         Command::Generate(options) => generate::main(&options),
     };
@@ -150,6 +161,12 @@ impl Watch {
         self.own_resolvers.iter().copied().map(Address::from)
     }
 
+    fn catalogue(&self) -> Result<Arc<Catalogue>, Failure> {
+        self.packs.catalogue()
+    }
+}
+
+impl Packs {
     fn catalogue(&self) -> Result<Arc<Catalogue>, Failure> {
         let base = if self.no_builtin_signatures {
             Base::Empty

@@ -151,7 +151,8 @@ keys! {
     /// Memory for messages in the making, of all flows; beyond, those begun first are given up.
     unfinished: Octets = Octets::mib(64)
         => "limits.unfinished", "SIZE", AtStart, 1 << 20..=4 << 30;
-    /// Home hosts known to be alive, and hosts with a role; beyond, newcomers are refused.
+    /// Home hosts known to be alive, and hosts with a role; beyond, those without a finding that were
+    /// not seen for a day make room, else newcomers are refused.
     hosts: usize = Limits::default().hosts
         => "limits.hosts", "N", AtStart, 1_000..=4_000_000;
     /// Pairs of a host and a vendor; beyond, the oldest that may be made up, else the newcomer, goes.
@@ -169,6 +170,16 @@ keys! {
     /// How long a finding is kept that is removed or absent, and how long its changes are.
     state_keep: Duration = Spans::default().keep
         => "state.keep", "TIME", AtStart, 86_400_000..=315_360_000_000;
+    /// Folder in which evidence is kept: of each host and signature the frames that prove the first
+    /// sighting, as small capture files. Without one no frame is kept.
+    evidence_folder: Option<PathBuf> = None
+        => "evidence.folder", "DIR", AtStart, ANY;
+    /// Size of all evidence; beyond, no more is kept.
+    evidence_size: Octets = Octets::mib(256)
+        => "evidence.size", "SIZE", AtStart, 1 << 20..=1 << 40;
+    /// Memory for the newest frames that may turn out to be evidence, of each capturing thread.
+    evidence_memory: Octets = Octets::mib(16)
+        => "evidence.memory", "SIZE", AtStart, 1 << 20..=1 << 30;
     /// Time without a contact after which a finding is quiet, if its host is there.
     quiet_after: Duration = Spans::default().quiet_after
         => "states.quiet-after", "TIME", AtStart, 60_000..=31_536_000_000;

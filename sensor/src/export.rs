@@ -97,9 +97,23 @@ pub struct Snapshot {
     pub history: History,
     /// How findings are kept; `None` where they are not.
     pub store: Option<Store>,
+    /// How evidence is kept; nothing where it is not.
+    pub evidence: EvidenceKept,
     /// What keeps the process from doing harm; empty for a program that only reads files and ends.
     pub protections: Arc<[(Protection, Standing)]>,
 }
+
+/// How evidence is kept.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct EvidenceKept {
+    /// Octets of all files.
+    pub octets: u64,
+    /// Sightings that were to be proved, by [`EVIDENCE_RESULTS`].
+    pub records: [u64; EVIDENCE_RESULTS.len()],
+}
+
+/// What becomes of frames that are to be kept as evidence.
+pub const EVIDENCE_RESULTS: [&str; 4] = ["kept", "missed", "refused", "failed"];
 
 impl Snapshot {
     /// The findings, the most severe first; equals in order of vendor and host.
@@ -473,7 +487,7 @@ fn link_word(link: LinkType) -> String {
 }
 
 /// A time as RFC 3339 in UTC with microseconds, rounded down: `2017-10-02T08:00:00.123456Z`.
-fn rfc3339(at: Timestamp) -> String {
+pub(crate) fn rfc3339(at: Timestamp) -> String {
     civil(at).strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
 }
 

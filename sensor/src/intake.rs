@@ -16,12 +16,15 @@ use crate::frame::{Frame, LinkType, Run};
 use crate::time::Timestamp;
 use crate::triage::{Triage, tick_of};
 use clock::Clock;
+use recall::Belongs;
 use repeats::Repeats;
 
 mod clock;
+mod recall;
 mod repeats;
 
 pub use clock::Steps;
+pub use recall::{Recall, Remembered, Wanted};
 
 /// Where packets go: one batch a worker is open at any time.
 pub trait Outlet {
@@ -47,6 +50,8 @@ pub struct Intake {
     stride: u64,
     clock: Clock,
     span: Option<i64>,
+    /// Frames that passed, if they are to be remembered.
+    recall: Option<Recall>,
 }
 
 /// What became of frames before any worker saw them.
@@ -98,7 +103,24 @@ impl Intake {
             stride: captures,
             clock: Clock::new(steps),
             span: None,
+            recall: None,
         }
+    }
+
+    /// Remembers the newest frames that pass triage from here on, in a ring of that many octets.
+    pub fn remember(&mut self, octets: usize) {
+        self.recall = Some(Recall::new(octets));
+    }
+
+    /// The frames that are remembered, if any are to be.
+    #[must_use]
+    pub const fn recall(&self) -> Option<&Recall> {
+        self.recall.as_ref()
+    }
+
+    /// Gives the remembered frames away, and remembers no more.
+    pub fn take_recall(&mut self) -> Option<Recall> {
+        self.recall.take()
     }
 
     /// Takes all frames of a run.
@@ -224,7 +246,11 @@ impl Intake {
             let to = match walked {
                 Some(walked) => {
                     let moment = (self.number, self.span.unwrap_or(0));
-                    admit(&mut self.triage, walked, moment, outlet)
+                    let to = admit(&mut self.triage, walked, moment, outlet);
+                    if to.is_some() {
+                        self.keep_in_mind(&frame, Belongs::Flow(walked.hash));
+                    }
+                    to
                 }
                 None => self.slow(&frame, outlet),
             };
@@ -248,9 +274,27 @@ impl Intake {
                     return None;
                 }
                 let moment = (self.number, self.span.unwrap_or(0));
-                admit(&mut self.triage, &Walked::of(packet)?, moment, outlet)
+                let walked = Walked::of(packet)?;
+                let to = admit(&mut self.triage, &walked, moment, outlet);
+                if to.is_some() {
+                    let hash = walked.hash;
+                    self.keep_in_mind(frame, Belongs::Flow(hash));
+                }
+                to
             }
-            Decoded::Held | Decoded::Skipped(_) | Decoded::Failed(_) => None,
+            Decoded::Held => {
+                self.keep_in_mind(frame, Belongs::Datagram);
+                None
+            }
+            Decoded::Skipped(_) | Decoded::Failed(_) => None,
+        }
+    }
+
+    /// Remembers a frame, if frames are to be remembered.
+    #[inline]
+    fn keep_in_mind(&mut self, frame: &Frame<'_>, belongs: Belongs) {
+        if let Some(recall) = &mut self.recall {
+            recall.push(frame, belongs);
         }
     }
 

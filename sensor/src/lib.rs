@@ -36,6 +36,7 @@ pub mod decode;
 pub mod detection;
 pub mod discovery;
 pub mod ech;
+pub mod evidence;
 pub mod export;
 pub mod findings;
 pub mod flow;

@@ -15,10 +15,12 @@ use crate::time::Timestamp;
 use crate::visibility::Visibility;
 use crate::worker::{Bounds, Told};
 use canary::CanaryCounts;
+use memory::Memory;
 
 pub mod canary;
 pub mod inline;
 mod loaded;
+pub mod memory;
 mod merge;
 pub mod threads;
 
@@ -45,6 +47,11 @@ pub trait Source {
     /// What it has to say of its inputs, at most [`MAX_INPUTS`]; only asked if it never waits.
     fn inputs(&mut self) -> Vec<InputState> {
         Vec::new()
+    }
+
+    /// By what its capture remembers frames, if it is to; asked once, at the start.
+    fn memory(&mut self) -> Option<Memory> {
+        None
     }
 
     /// The number of one of its inputs among those of all sources, below [`MAX_INPUTS`]. Two sources may

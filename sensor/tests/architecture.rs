@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module, and the modules it may use. The shell comes last; no module above it uses it.
-const ARROWS: [(&str, &[&str]); 32] = [
+const ARROWS: [(&str, &[&str]); 33] = [
     ("time", &[]),
     ("host", &[]),
     ("reader", &[]),
@@ -58,7 +58,9 @@ const ARROWS: [(&str, &[&str]); 32] = [
     ),
     (
         "intake",
-        &["batch", "decode", "flow", "frame", "time", "triage"],
+        &[
+            "batch", "decode", "flow", "frame", "names", "time", "triage",
+        ],
     ),
     (
         "resolved",
@@ -120,6 +122,20 @@ const ARROWS: [(&str, &[&str]); 32] = [
         ],
     ),
     (
+        "evidence",
+        &[
+            "capture",
+            "detection",
+            "export",
+            "frame",
+            "host",
+            "intake",
+            "names",
+            "pipeline",
+            "worker",
+        ],
+    ),
+    (
         "app",
         &[
             "batch",
@@ -127,6 +143,7 @@ const ARROWS: [(&str, &[&str]); 32] = [
             "config",
             "decode",
             "detection",
+            "evidence",
             "export",
             "findings",
             "flow",
@@ -154,6 +171,7 @@ const ARROWS: [(&str, &[&str]); 32] = [
             "app",
             "config",
             "detection",
+            "evidence",
             "export",
             "findings",
             "host",
@@ -216,6 +234,7 @@ fn the_pure_half_reads_no_clock_and_opens_nothing() {
         "pipeline",
         "inventory",
         "store",
+        "evidence",
         "export",
         "app",
         "cli",

@@ -5,7 +5,7 @@ use std::fs;
 mod sensor;
 
 /// Each command with help, and the name of its file.
-const COMMANDS: [(&[&str], &str); 14] = [
+const COMMANDS: [(&[&str], &str); 16] = [
     (&[], "phonehome"),
     (&["read"], "read"),
     (&["run"], "run"),
@@ -17,6 +17,8 @@ const COMMANDS: [(&[&str], &str); 14] = [
     (&["directives"], "directives"),
     (&["directives", "list"], "directives-list"),
     (&["directives", "check"], "directives-check"),
+    (&["evidence"], "evidence"),
+    (&["evidence", "verify"], "evidence-verify"),
     (&["config"], "config"),
     (&["config", "check"], "config-check"),
     (&["config", "print"], "config-print"),

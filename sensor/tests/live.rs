@@ -6,9 +6,10 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::collections::VecDeque;
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -78,6 +79,45 @@ fn what_was_captured_before_the_stop_is_found() {
     assert_eq!(page.processed("mon0"), FRAMES);
     assert_eq!(page.open_findings(), file.open_findings());
     assert!(file.open_findings() > 5);
+}
+
+#[test]
+fn evidence_is_kept_of_what_any_of_the_capturing_threads_hears() {
+    let Some(wire) = Wire::new(1) else { return };
+    let place = wire.folder.path().join("evidence");
+    std::fs::create_dir(&place).unwrap();
+    // The sensor gives up being root before it writes.
+    for (path, mode) in [(wire.folder.path(), 0o755), (&place, 0o777)] {
+        std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+    let evidence = format!("--evidence.folder={}", place.display());
+    let mut sensor = wire.start(&["--capture.threads=2", &evidence]);
+    sensor.wait_until_ready();
+    wire.send("src0", &["--pps=2000"]);
+    let count = |page: &Page, result: &str| {
+        let label = format!("result=\"{result}\"");
+        page.of("phonehome_evidence_records_total", &label)
+    };
+    sensor.wait_for("evidence", |page| count(page, "kept") >= 60);
+    let page = sensor.metrics();
+    let lost = ["missed", "refused", "failed"].map(|it| count(&page, it));
+    assert_eq!(lost, [0; 3]);
+    assert!(sensor.stop() < Duration::from_secs(5));
+    let mut verify = phonehome();
+    let output = verify.args(["evidence", "verify"]).arg(&place).output();
+    let output = output.unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && !said.contains("BAD"), "{said}");
+    let holding: u64 = said
+        .lines()
+        .last()
+        .unwrap()
+        .split(' ')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!(holding >= count(&page, "kept"), "{said}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use phonehome_signatures::{Directives, VendorId};
@@ -12,9 +12,10 @@ use phonehome_signatures::{Directives, VendorId};
 use super::keeper::Keeper;
 use super::manager::Manager;
 use super::policy::{Covers, Policy};
-use super::snapshot::{Input, snapshot, stored};
+use super::snapshot::{Input, proved, snapshot, stored};
 use super::telling::{Known, Telling};
 use crate::detection::{Notice, Sighting, What};
+use crate::evidence;
 use crate::export::events::repeats::Repeats;
 use crate::export::events::{Event, What as EventKind};
 use crate::export::output::Outputs;
@@ -46,6 +47,7 @@ pub struct Ledger {
     covers: Covers,
     history: History,
     keeper: Option<Keeper>,
+    evidence: Option<evidence::Handle>,
     protections: Arc<[(Protection, Standing)]>,
     policy: Arc<Policy>,
     shared: Option<Arc<Shared>>,
@@ -94,6 +96,7 @@ impl Ledger {
             covers: Covers::default(),
             history: History::default(),
             keeper: None,
+            evidence: None,
             protections: Arc::default(),
             policy: Arc::default(),
             shared: None,
@@ -127,6 +130,11 @@ impl Ledger {
     /// Keeps findings in a store from here on, and tells of changes when it has them.
     pub fn keep_in(&mut self, store: Handle) {
         self.keeper = Some(Keeper::new(store, self.spans.keep));
+    }
+
+    /// Has the first sighting of each kind proved from here on.
+    pub fn prove_by(&mut self, evidence: evidence::Handle) {
+        self.evidence = Some(evidence);
     }
 
     /// Writes an event for each sighting of a home host and each change of a finding.
@@ -192,12 +200,15 @@ impl Ledger {
         self.policy.set_waivers(waivers);
     }
 
-    /// Ends the events.
+    /// Ends the events, and waits a while for evidence that is still to be written.
     ///
     /// # Errors
     ///
     /// The first error of writing them.
     pub fn finish(&mut self) -> io::Result<()> {
+        if let Some(evidence) = &mut self.evidence {
+            evidence.finish(LAST_EVIDENCE);
+        }
         self.telling.finish(Known {
             catalogue: self.loaded.catalogue(),
             directory: self.book.directory(),
@@ -219,6 +230,11 @@ impl Ledger {
             protections: Arc::clone(&self.protections),
             history: self.history.clone(),
             store: self.keeper.as_ref().map(|it| stored(it.counts())),
+            evidence: proved(
+                self.evidence
+                    .as_ref()
+                    .map_or_else(evidence::Counts::default, evidence::Handle::counts),
+            ),
             ..snapshot(
                 self.loaded.catalogue(),
                 &self.input,
@@ -247,7 +263,13 @@ impl Ledger {
     /// Tells of a sighting of a home host.
     fn tell_sighting(&mut self, now: Timestamp, sighting: &Sighting) {
         let client = sighting.observation.client().address;
-        if self.telling.is_heard() && self.at_home.contains(client) {
+        if !self.at_home.contains(client) {
+            return;
+        }
+        if let Some(evidence) = &mut self.evidence {
+            evidence.prove(self.loaded.catalogue(), sighting);
+        }
+        if self.telling.is_heard() {
             let known = Known {
                 catalogue: self.loaded.catalogue(),
                 directory: self.book.directory(),
@@ -489,6 +511,9 @@ const CANARY_LIMITS: Limits = Limits {
     resolutions: 8,
     identities: 8,
 };
+
+/// How long evidence that is still to be written is waited for at the end.
+const LAST_EVIDENCE: Duration = Duration::from_secs(2);
 
 /// Why the sensor is not ready when the canary fails.
 const CANARY_FAILS: &str = "a canary exchange has not come out as a finding for too long: a thread \

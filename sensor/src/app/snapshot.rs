@@ -6,8 +6,10 @@ use std::sync::Arc;
 use phonehome_signatures::Catalogue;
 
 use crate::decode::{Closed, DecodeCounts, Defragmented, Encapsulation};
+use crate::evidence;
 use crate::export::{
-    self, Canary, Capture, Decode, Looking, Mode, Pipeline, Ready, Room, Sightings, Snapshot,
+    self, Canary, Capture, Decode, EvidenceKept, Looking, Mode, Pipeline, Ready, Room, Sightings,
+    Snapshot,
 };
 use crate::findings::{Book, History};
 use crate::frame::LinkType;
@@ -112,6 +114,7 @@ pub(super) fn snapshot(
         protections: Arc::default(),
         history: History::default(),
         store: None,
+        evidence: EvidenceKept::default(),
     }
 }
 
@@ -126,6 +129,14 @@ pub(super) fn stored((counts, lost): (store::Counts, u64)) -> export::Store {
         file_bytes: counts.file_bytes,
         deleted: counts.deleted,
         lost_changes: lost,
+    }
+}
+
+/// What has become of evidence.
+pub(super) fn proved(counts: evidence::Counts) -> EvidenceKept {
+    EvidenceKept {
+        octets: counts.octets,
+        records: counts.fates,
     }
 }
 

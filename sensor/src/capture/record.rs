@@ -1,11 +1,16 @@
 //! Writes frames to a capture file.
 //!
-//! The format is classic pcap with nanoseconds, which every capture tool reads. It holds frames of
-//! one link type. Nothing is buffered here: give a buffered writer.
+//! [`PcapWriter`] writes classic pcap with nanoseconds, which every capture tool reads. It holds frames
+//! of one link type. Nothing is buffered here: give a buffered writer. A [`Section`] is a small pcapng
+//! file in memory, with a comment and frames of any link types.
 
 use std::io::{self, Write};
 
 use crate::frame::{Frame, LinkType};
+
+mod section;
+
+pub use section::Section;
 
 /// Writes a classic pcap file with nanoseconds, least significant octet first.
 #[derive(Debug)]

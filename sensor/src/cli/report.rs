@@ -191,7 +191,7 @@ fn of_store(options: &Options) -> Result<(Snapshot, Option<String>), Failure> {
         .or(config.state_folder.as_ref());
     let folder = folder.ok_or_else(|| Failure::usage(NOTHING))?;
     let watch = &options.watch;
-    let catalogue = if watch.signatures.is_some() {
+    let catalogue = if watch.packs.signatures.is_some() {
         watch.catalogue()?
     } else {
         let catalogue = config.catalogue();

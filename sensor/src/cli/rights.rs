@@ -56,6 +56,7 @@ fn plan(config: &Config, file: Option<&Path>, web: &[PathBuf]) -> Plan {
             .state_folder
             .iter()
             .cloned()
+            .chain(config.evidence_folder.clone())
             .chain(config.events_file.iter().map(|it| folder_of(it)))
             .collect(),
         connects: connects(config),

@@ -21,9 +21,11 @@ use crate::app::reload::Reloader;
 use crate::app::snapshot::Input;
 use crate::app::{self, Reading, Threads, aside};
 use crate::config::{Config, EventKinds, Frames, Shown};
+use crate::evidence::{self, Folder};
 use crate::export::http::{self, HttpError, Listeners, Server, ShowHosts};
 use crate::export::{Own, Snapshot, metrics};
 use crate::log::{Dial, Log};
+use crate::pipeline::memory::{Memory, memories};
 use crate::pipeline::{Loaded, Sizes};
 use crate::store::{self, Store};
 use crate::worker::Report;
@@ -78,6 +80,9 @@ pub(super) fn main(options: &Options) -> Ended {
     let line = manager.as_ref().map(Manager::line);
     ledger.tell_manager(manager);
     let prepared = outputs::prepare(config)?;
+    if let Some(folder) = &config.evidence_folder {
+        Folder::make(folder).map_err(Failure::caused)?;
+    }
     // All is open, and no other thread is there yet: rights pass to threads that start later.
     let given = rights::give_up(config, options.flags.file(), listeners.files())?;
     ledger.show_protections(given.standings.clone());
@@ -85,6 +90,10 @@ pub(super) fn main(options: &Options) -> Ended {
     if let Some(store) = store {
         ledger.keep_in(store.start().map_err(Failure::failed)?);
     }
+    let memories = match &config.evidence_folder {
+        Some(folder) => keep_evidence(folder, config, feed.captures(), &mut ledger)?,
+        None => Vec::new(),
+    };
     let outputs = outputs::start(prepared, config, &mut ledger)?;
     let shared = ledger.share();
     let sensor = Arc::new(Sensor {
@@ -104,7 +113,7 @@ pub(super) fn main(options: &Options) -> Ended {
     let handle = signals.handle();
     let waiter = heed(signals, Arc::clone(&sensor), stop).map_err(Failure::failed)?;
     let server = serve(listeners, config, &sensor).map_err(refused)?;
-    let ended = feed.run(&loaded, &mut ledger);
+    let ended = feed.run(memories, &loaded, &mut ledger);
     // What was held back is told before anything else ends.
     ledger.finish().map_err(Failure::failed)?;
     if ended.is_err() {
@@ -165,6 +174,21 @@ fn open_store(folder: &Path, config: &Config, ledger: &mut Ledger) -> Result<Sto
         }
     }
     Ok(store)
+}
+
+/// Keeps evidence in a folder, of what that many captures remember.
+fn keep_evidence(
+    folder: &Path,
+    config: &Config,
+    captures: usize,
+    ledger: &mut Ledger,
+) -> Result<Vec<Memory>, Failure> {
+    let opened = Folder::open(folder, config.evidence_size.0).map_err(Failure::caused)?;
+    let octets = usize::try_from(config.evidence_memory.0).unwrap_or(usize::MAX);
+    let (memories, asker) = memories(captures, octets);
+    ledger.prove_by(evidence::Handle::start(opened, asker).map_err(Failure::failed)?);
+    tracing::info!("evidence is kept in {}", folder.display());
+    Ok(memories)
 }
 
 /// Makes the file while there is a right to.
@@ -340,11 +364,22 @@ impl<'a> Feed<'a> {
         }
     }
 
-    /// Takes it through the pipeline, to its end or until a signal.
-    fn run(self, loaded: &Arc<Loaded>, ledger: &mut Ledger) -> Ended {
+    /// How many captures there will be.
+    const fn captures(&self) -> usize {
+        match self {
+            Self::Files(_) => 1,
+            Self::Interfaces { listening, .. } => listening.sources.len(),
+        }
+    }
+
+    /// Takes it through the pipeline, to its end or until a signal; the captures remember frames by the
+    /// memories that there are.
+    fn run(self, memories: Vec<Memory>, loaded: &Arc<Loaded>, ledger: &mut Ledger) -> Ended {
         match self {
             Self::Files(reading) => {
-                let damages = app::read(&reading, loaded, ledger).map_err(Failure::caused)?;
+                let memory = memories.into_iter().next();
+                let damages =
+                    app::replay(&reading, memory, loaded, ledger).map_err(Failure::caused)?;
                 for damage in &damages {
                     tracing::error!("{damage}");
                 }
@@ -361,7 +396,7 @@ impl<'a> Feed<'a> {
                 sizes,
                 ..
             } => {
-                app::watch(listening.sources, loaded, (report, sizes), ledger)
+                app::watch(listening.sources, memories, loaded, (report, sizes), ledger)
                     .map_err(Failure::failed)?;
                 tracing::info!("stopped; all that was captured is settled");
                 Ok(ExitCode::SUCCESS)

@@ -53,6 +53,7 @@ pub fn text(snapshot: &Snapshot) -> String {
     directives::directives(&mut page, snapshot);
     room(&mut page, snapshot);
     store::store(&mut page, snapshot);
+    store::evidence(&mut page, snapshot);
     signatures(&mut page, snapshot);
     own::own(&mut page, snapshot);
     page.into_text()

@@ -9,8 +9,8 @@ use phonehome_signatures::{Catalogue, Category, Directives, VendorId, Waiver};
 
 use super::protection::{Protection, Standing};
 use super::{
-    Canary, Capture, Decode, Looking, Mode, Own, Pipeline, Ready, Reload, Room, Sightings,
-    Snapshot, Store, Worker, output,
+    Canary, Capture, Decode, EvidenceKept, Looking, Mode, Own, Pipeline, Ready, Reload, Room,
+    Sightings, Snapshot, Store, Worker, output,
 };
 use crate::detection::Reach;
 use crate::findings::waivers::Waivers;
@@ -216,6 +216,10 @@ pub(super) fn empty() -> Snapshot {
         protections: Arc::default(),
         history: History::default(),
         store: Some(store()),
+        evidence: EvidenceKept {
+            octets: 81_234,
+            records: [31, 2, 0, 1],
+        },
     }
 }
 

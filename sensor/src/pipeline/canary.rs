@@ -67,12 +67,21 @@ pub(super) struct Aviary {
     shelf: Shelf,
     frames: Run,
     port: u16,
+    /// Which of how many captures it belongs to: each has ports of its own, since a worker would take
+    /// one's exchange for a repeat of another's.
+    capture: (u16, u16),
     every: Duration,
     due: Instant,
 }
 
 impl Aviary {
-    pub(super) fn new(loaded: Arc<Loaded>, workers: usize, every: Duration) -> Self {
+    /// For a capture, by its number and how many there are, that sends to that many workers.
+    pub(super) fn new(
+        loaded: Arc<Loaded>,
+        (number, captures): (usize, usize),
+        workers: usize,
+        every: Duration,
+    ) -> Self {
         let follower = Follower::new(loaded);
         Self {
             name: name_of(follower.catalogue()),
@@ -81,6 +90,7 @@ impl Aviary {
             shelf: Shelf((0..workers).map(|_| Batch::default()).collect()),
             frames: Run::default(),
             port: FIRST_PORT,
+            capture: (number as u16, captures.max(1) as u16),
             every,
             due: Instant::now(),
         }
@@ -130,7 +140,9 @@ impl Aviary {
         let workers = self.shelf.0.len();
         for _ in FIRST_PORT..u16::MAX {
             self.port = self.port.checked_add(1).unwrap_or(FIRST_PORT);
-            if worker_of(share(self.port), workers) == worker {
+            let (number, captures) = self.capture;
+            let is_own = self.port % captures == number;
+            if is_own && worker_of(share(self.port), workers) == worker {
                 break;
             }
         }

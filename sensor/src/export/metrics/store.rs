@@ -1,7 +1,26 @@
-//! Metrics of the store of findings, where there is one.
+//! Metrics of what is kept on disk: findings, where they are, and evidence.
 
 use super::page::{Page, float};
-use crate::export::Snapshot;
+use crate::export::{EVIDENCE_RESULTS, Snapshot};
+
+pub(super) fn evidence(page: &mut Page, snapshot: &Snapshot) {
+    let evidence = &snapshot.evidence;
+    page.gauge(
+        "phonehome_evidence_bytes",
+        "Size of the kept evidence packets.",
+        [],
+        [([], float(evidence.octets))],
+    );
+    page.counter(
+        "phonehome_evidence_records_total",
+        "First sightings of a host by a signature, by what became of the frames that prove them.",
+        ["result"],
+        EVIDENCE_RESULTS
+            .into_iter()
+            .zip(evidence.records)
+            .map(|(it, count)| ([it], count)),
+    );
+}
 
 pub(super) fn store(page: &mut Page, snapshot: &Snapshot) {
     let Some(store) = &snapshot.store else {

@@ -79,6 +79,10 @@ impl CaptureDesk {
         stop: &AtomicBool,
     ) {
         let mut intake = Intake::new(Triage::new(sizes.triage_bits));
+        let memory = source.memory();
+        if let Some(memory) = &memory {
+            memory.begin(&mut intake);
+        }
         let mut frames = Run::default();
         let mut flushed = 0;
         while !stop.load(Ordering::Relaxed) {
@@ -89,6 +93,9 @@ impl CaptureDesk {
                 Next::Pause => {}
                 Next::End => break,
             }
+            if let Some(memory) = &memory {
+                memory.answer(&intake);
+            }
             if matches!(next, Next::Idle(_) | Next::Pause)
                 || intake.number() - flushed >= FLUSH_FRAMES
             {
@@ -98,6 +105,9 @@ impl CaptureDesk {
             }
         }
         self.finish(&mut intake);
+        if let Some(memory) = &memory {
+            memory.end(&mut intake);
+        }
     }
 
     /// Hands over all that is left, and the last word.

@@ -27,9 +27,14 @@ impl CaptureDesk {
         self.patience = Patience::None;
         let workers = self.lanes.len();
         let every = sizes.canary_every;
-        self.aviary = every.map(|it| Aviary::new(Arc::clone(loaded), workers, it));
+        let capture = (self.number, self.captures);
+        self.aviary = every.map(|it| Aviary::new(Arc::clone(loaded), capture, workers, it));
         let numbers = (self.number as u64, self.captures as u64);
         let mut intake = Intake::one_of(Triage::new(sizes.triage_bits), Steps::Small, numbers);
+        let memory = source.memory();
+        if let Some(memory) = &memory {
+            memory.begin(&mut intake);
+        }
         let mut frames = Run::default();
         self.take_states(source);
         self.try_count(&intake);
@@ -60,6 +65,9 @@ impl CaptureDesk {
                     break;
                 }
             }
+            if let Some(memory) = &memory {
+                memory.answer(&intake);
+            }
             if flushed.elapsed() >= FLUSH {
                 flushed = Instant::now();
                 self.release_canaries(&intake);
@@ -71,6 +79,9 @@ impl CaptureDesk {
         self.take_states(source);
         self.patience = Patience::Until(Instant::now() + LAST_WORD);
         self.finish(&mut intake);
+        if let Some(memory) = &memory {
+            memory.end(&mut intake);
+        }
     }
 
     /// Takes a run of one input, and counts its frames as that input's.

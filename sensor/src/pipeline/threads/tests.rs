@@ -293,6 +293,25 @@ fn on_an_idle_wire_the_canary_is_well_and_leaves_no_trace() {
 }
 
 #[test]
+fn exchanges_of_several_captures_do_not_pass_for_one_another() {
+    let mut wires = [0, 1, 2].map(|it| Wire::new(&[it], |_| Given::Silence(wall())));
+    let sources = wires.iter_mut().map(|it| it as &mut (dyn Source + Send));
+    let mut ledger = Judge::new(|seen| canary(seen).sent >= 24);
+    run(
+        sources.collect(),
+        &all_loaded(),
+        Report::Findings,
+        with_canary(2),
+        &mut ledger,
+    )
+    .unwrap();
+    let of = canary(&ledger.seen);
+    assert!(!ledger.seen.is_late, "{of:?}");
+    // Six of a round may still be under way.
+    assert!(of.found >= 18 && of.last_success.is_some(), "{of:?}");
+}
+
+#[test]
 fn the_canary_fails_while_a_worker_is_stuck_and_recovers() {
     let gate = hold_gate();
     let mut source = Wire::new(&[0], |_| Given::Silence(wall()));
