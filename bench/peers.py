@@ -31,11 +31,14 @@ from concurrent.futures import ThreadPoolExecutor
 SOURCES = ("dns-query", "dns-answer", "tls-sni", "quic-sni", "http-host", "http-connect")
 HOST_NAME = re.compile(r"^(?=.{1,253}$)[a-z0-9_*-]{1,63}(\.[a-z0-9_*-]{1,63})*$")
 ANSWER_TYPES = {"1", "5", "28", "65"}
+TYPES_THAT_LIST_TYPES = {"47", "50"}
+# An update (RFC 2136) has zones, prerequisites and updates where others have questions and answers.
+OPCODE_UPDATE = "5"
 PATIENCE_SECONDS = 120
 
 TSHARK_FIELDS = """
     frame.protocols udp.srcport udp.dstport
-    dns.flags.response dns.count.answers
+    dns.flags.response dns.flags.opcode dns.count.answers
     dns.qry.name dns.qry.class dns.resp.name dns.resp.type dns.cname
     tls.handshake.type tls.handshake.extensions_server_name
     http.request.method http.host http.request.uri
@@ -131,16 +134,22 @@ def names_in(frame):
     if frame["dns.flags.response"] and set(frame["dns.flags.response"]) <= {"0", "False"}:
         for name in frame["dns.qry.name"]:
             yield "dns-query", name
-    elif frame["dns.flags.response"]:
-        records = list(zip(frame["dns.resp.name"], frame["dns.resp.type"]))
+    elif frame["dns.flags.response"] and set(frame["dns.flags.opcode"]) != {OPCODE_UPDATE}:
+        kinds = frame["dns.resp.type"]
+        # The types that an NSEC record lists stand among those of the records: behind the first of
+        # these it cannot be told which are whose.
+        listing = [place for place, it in enumerate(kinds) if it in TYPES_THAT_LIST_TYPES]
+        records = list(zip(frame["dns.resp.name"], kinds[: listing[0]] if listing else kinds))
+        targets = frame["dns.cname"]
         # Those of the other sections stand behind those of the answer section; of several messages
         # in a frame it cannot be told which are whose.
         if len(frame["dns.count.answers"]) == 1:
             records = records[: int(frame["dns.count.answers"][0], 0)]
+            targets = targets[: sum(kind == "5" for _, kind in records)]
         for name, kind in records:
             if kind in ANSWER_TYPES:
                 yield "dns-answer", name
-        for name in frame["dns.cname"]:
+        for name in targets:
             yield "dns-answer", name
     if "1" in frame["tls.handshake.type"]:
         is_quic = ":quic" in frame["frame.protocols"][0]
@@ -206,7 +215,9 @@ def cause_of_name(name, ours):
     """Why a name is not told as a peer writes it."""
     if is_address(name):
         return "an IP address, not a name"
-    if not HOST_NAME.match(name):
+    # Who does not escape a dot within a label writes it like one between labels.
+    unescaped = {it.replace("\\.", ".") for it in ours}
+    if not HOST_NAME.match(name) or name in unescaped - ours:
         return "octets that no host name has, written in another way"
     if any(name != it and (it.startswith(name) or it.endswith(name)) for it in ours):
         return "cut short by the peer: phonehome has the whole name"

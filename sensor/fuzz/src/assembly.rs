@@ -69,7 +69,7 @@ fn at(first: u32, place: usize) -> u32 {
 /// datagram; or fragments that contradict each other, which must stay within bounds.
 ///
 /// One octet of flags, one with a number of lengths, the lengths, as many octets that say the order,
-/// the payload.
+/// the payload. A flag has the first fragment cut short.
 pub(crate) fn fragments(octets: &[u8]) {
     let mut input = Input::new(octets);
     let flags = input.u8();
@@ -95,6 +95,9 @@ pub(crate) fn fragments(octets: &[u8]) {
     ]
     .concat();
 
+    if flags & 16 != 0 {
+        return cut_short(version, &datagram, lens, &mut decoder);
+    }
     let mut parts = Vec::new();
     let mut start = 0;
     for len in lens {
@@ -127,6 +130,31 @@ pub(crate) fn fragments(octets: &[u8]) {
         }
     }
     assert_eq!(packets, 1);
+}
+
+/// A datagram whose first fragment was cut short in its frame, by as many octets as the second
+/// length says: it is a packet with what is there, once, and none of it is held.
+fn cut_short(version: Version, datagram: &[u8], lens: &[u8], decoder: &mut Decoder) {
+    let [len, cut, ..] = *lens else { return };
+    let end = (usize::from(len) + 1) * 8;
+    if end >= datagram.len() {
+        return;
+    }
+    let cut = (usize::from(cut) + 1).min(end);
+    let octets = version.fragment(7, 0, true, &datagram[..end]);
+    let Some(kept) = octets.get(..octets.len() - cut) else {
+        return;
+    };
+    match decoder.decode(&frame(kept)) {
+        Decoded::Packet(packet) => {
+            assert_eq!(packet.payload, &datagram[8..end - cut]);
+            assert_eq!(packet.payload_len as usize, datagram.len() - 8);
+        }
+        decoded => assert!(matches!(decoded, Decoded::Failed(_)) && end - cut < 8),
+    }
+    assert_eq!(decoder.held_octets(), 0);
+    let rest = version.fragment(7, end, false, &datagram[end..]);
+    assert_eq!(decoder.decode(&frame(&rest)), Decoded::Held);
 }
 
 /// Fragments of any place and length: an octet for the datagram and whether more come, two for the

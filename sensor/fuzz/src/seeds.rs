@@ -256,9 +256,10 @@ const WAIVERS: [&str; 2] = [
 ];
 
 /// Steps for what puts pieces together; the fuzzer finds what they do.
-const ASSEMBLY: [&[u8]; 4] = [
+const ASSEMBLY: [&[u8]; 5] = [
     &[0; 64],
     b"\x00\x00\x00\x00\x13\x00\x00\x40\x13\x80\x00\x40\x13\x40\x00\x40\x00\x00\x00\x20\x11\x00\x00\x00",
     b"\x0d\x05\x03\x00\x07\x01\x02\x01\x00\x02\x03\x04the payload of a datagram, in some fragments",
+    b"\x10\x02\x03\x05\x00\x01the payload of a datagram, of whose first fragment some is missing",
     b"\x02\x81\x08\x00\x10abcdefgh\x91\x00\x00\x10abcdefghijklmnop\x11\x18\x00\x08xxxxxxxx",
 ];

@@ -25,7 +25,8 @@ use crate::time::Timestamp;
 ///
 /// At most [`MAX_ENCAPSULATIONS`] are taken off. An encapsulation that only a UDP port hints at is
 /// taken off if what it holds can be read to the end; otherwise the datagram itself is the packet.
-/// What ICMP quotes is not read. Of wireless frames that hold several, the first is read.
+/// What ICMP quotes is not read. Of wireless frames that hold several, the first is read. A first
+/// fragment that was cut short is read as it is, and not held: it can be part of no whole.
 #[derive(Debug, Default)]
 pub struct Decoder {
     fragments: Fragments,

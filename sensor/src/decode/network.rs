@@ -212,15 +212,18 @@ impl Unwrap<'_> {
         more: bool,
         span: &Span<'a>,
     ) -> Unwrapped<'a> {
-        let octets = span.octets();
-        let missing = span.declared().saturating_sub(octets.len());
+        let (octets, declared) = (span.octets(), span.declared());
+        let end = offset.saturating_add(declared);
+        if declared == 0 || end > MAX_DATAGRAM || (more && !declared.is_multiple_of(8)) {
+            return Err(span.wrong().into());
+        }
+        let missing = declared.saturating_sub(octets.len());
+        if missing != 0 && offset == 0 {
+            return self.cut_datagram(ip, span.clone());
+        }
         if missing != 0 {
             let layer = Layer::Network;
             return Err(DecodeError::Short { layer, missing }.into());
-        }
-        let end = offset.saturating_add(octets.len());
-        if octets.is_empty() || end > MAX_DATAGRAM || (more && !octets.len().is_multiple_of(8)) {
-            return Err(span.wrong().into());
         }
         let Ip {
             src, dst, protocol, ..
@@ -240,6 +243,16 @@ impl Unwrap<'_> {
             Some(payload) => Err(Stop::Whole(ip, payload)),
             None => Err(Stop::Held),
         }
+    }
+
+    /// Reads the beginning of a datagram whose first fragment was cut short in its frame: it can
+    /// never be whole, so it is a packet of which not all was captured.
+    fn cut_datagram<'a>(&mut self, ip: Ip, mut span: Span<'a>) -> Unwrapped<'a> {
+        if ip.protocol == PROTOCOL_UDP {
+            // It reaches past the fragment; the UDP header says how far.
+            span.bound(MAX_DATAGRAM);
+        }
+        self.protocol(ip, span)
     }
 
     fn packet<'a>(

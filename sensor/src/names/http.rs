@@ -6,8 +6,8 @@
 //! that will not become complete.
 //!
 //! Heads on real networks break the rules: raw octets in the target, null octets in a field,
-//! hundreds of fields. What `httparse` refuses is read line by line instead, as long as the request
-//! line has its three parts and names HTTP/1. Not read: responses, bodies, requests without a
+//! hundreds of fields, no target. What `httparse` refuses is read line by line instead, as long as
+//! the request line has a method and names HTTP/1. Not read: responses, bodies, requests without a
 //! version (HTTP/0.9), other protocols with the same grammar (RTSP, SIP, SSDP), and HTTP/2.
 #![cfg_attr(
     not(test),
@@ -226,16 +226,18 @@ struct RequestLine<'p> {
 }
 
 impl<'p> RequestLine<'p> {
-    /// Splits a line at its first and last space, so that a target may hold others.
+    /// Splits a line at its first and last space, so that a target may hold others; a line with one
+    /// space has no target.
     fn read(line: &'p [u8]) -> Option<Self> {
         if !may_begin_request(line) || line.iter().any(u8::is_ascii_control) {
             return None;
         }
         let (method, rest) = split_once(line, b' ')?;
-        let last_space = rest.iter().rposition(|&it| it == b' ')?;
-        let (target, version) = rest.split_at_checked(last_space)?;
+        let last_space = rest.iter().rposition(|&it| it == b' ');
+        let (target, version) = rest.split_at_checked(last_space.unwrap_or(0))?;
         let target = target.trim_ascii_start();
-        let is_version_1 = matches!(version, [b' ', b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor]
+        let version = version.strip_prefix(b" ").unwrap_or(version);
+        let is_version_1 = matches!(version, [b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor]
             if minor.is_ascii_digit());
         is_version_1.then_some(Self { method, target })
     }
@@ -400,6 +402,34 @@ mod tests {
                     "{odd:?}, {len}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn a_request_line_without_a_target_does_not_hide_the_host() {
+        for line in ["GET HTTP/1.1", "GET  HTTP/1.0", "CONNECT HTTP/1.1"] {
+            let head = format!("{line}\r\nno colon\r\nHost: a.example\r\n\r\n");
+            let expected = Request {
+                host: name("a.example"),
+                absolute: None,
+                connect: None,
+                connect_port: None,
+                head_len: head.len(),
+            };
+            assert_eq!(done(head.as_bytes()), expected, "{line}");
+            for len in 0..head.len() {
+                let prefix = &head.as_bytes()[..len];
+                assert_eq!(request(prefix), Ok(Parse::Incomplete), "{line}, {len}");
+            }
+        }
+        for line in [
+            "GET /HTTP/1.1",
+            "GET HTTP/2.0",
+            "GET HTTP/1.1x",
+            "GETHTTP/1.1",
+        ] {
+            let head = format!("{line}\r\nHost: a.example\r\n\r\n");
+            assert!(request(head.as_bytes()).is_err(), "{line}");
         }
     }
 

@@ -90,6 +90,17 @@ def http_many_fields():
     return _requests(80, (request.encode(), "last.example"))
 
 
+def http_without_target():
+    """Request lines without a target, as broken clients send them, and servers answer some: the
+    field names the host all the same."""
+    return _requests(
+        80,
+        (b"GET HTTP/1.1\r\nHost: no-target.example\r\n\r\n", "no-target.example"),
+        (b"GET  HTTP/1.0\r\nHost: two-spaces.example\r\n\r\n", "two-spaces.example"),
+        (b"GET HTTP/3\r\nHost: no-version.example\r\n\r\n", None),
+    )
+
+
 def http_split_in_host():
     """A head cut in the middle of the field's name, of its value, and between CR and LF. The name
     is told when the head is complete."""

@@ -93,6 +93,75 @@ def nothing_ipv4_first_fragment_missing():
     return _answer_in_fragments((1, 2))
 
 
+def _answer_cut_short(order, is_v6=False):
+    """Puts fragments in an order, of each of which the end is missing, and expects what the first
+    one still holds."""
+    ends = ((RESOLVER6, 53), (CLIENT6, 40_001)) if is_v6 else ((RESOLVER, 53), (CLIENT, 40_001))
+    wire = Wire(snap=200)
+    pieces = fragments(_long_answer(ends), 400)
+    for number, place in enumerate(order):
+        wire.put(pieces[place])
+        if place == 0 and 0 not in order[:number]:
+            _tell_long_answer(wire, ends)
+    return wire.capture
+
+
+def ipv4_first_fragment_cut():
+    """A long DNS answer in fragments of which 200 octets were kept: it cannot be put together, but
+    the first names stand in what there is of the first fragment."""
+    return _answer_cut_short((0, 1, 2))
+
+
+def ipv4_first_fragment_cut_late():
+    """The same, with the first fragment last and twice: its names are told once, when it comes."""
+    return _answer_cut_short((2, 1, 0, 0))
+
+
+def ipv6_first_fragment_cut():
+    """The same in IPv6."""
+    return _answer_cut_short((0, 1, 2), is_v6=True)
+
+
+def ipv4_first_fragment_never_longer():
+    """The first fragment of a long DNS answer in a frame that ends before it, as a broken card
+    leaves it: nothing was cut by who captured, the header alone says that there was more."""
+    ends = ((RESOLVER, 53), (CLIENT, 40_001))
+    wire = Wire()
+    wire.put(fragments(_long_answer(ends), 800)[0][:300])
+    _tell_long_answer(wire, ends)
+    return wire.capture
+
+
+def ipv4_first_fragment_cut_of_request():
+    """An HTTP request whose segment was cut by a router with a small MTU, of which 120 octets a
+    frame were kept: the line with the host is among them."""
+    wire = Wire(snap=120)
+    connection = Connection(wire, server=(SERVER, 80)).open()
+    octets = b"GET / HTTP/1.1\r\nHost: small-mtu.example\r\nUser-Agent: " + b"a long one " * 9
+    octets += b"\r\n\r\n"
+    ends = (connection.client, connection.server)
+    segment = tcp(*ends, connection.sent, connection.received, PSH | ACK, octets)
+    for piece in fragments(segment, 96):
+        wire.put(piece)
+        if piece[6:8] == b"\x20\0":
+            connection.tell("http-host", "small-mtu.example")
+    return wire.capture
+
+
+def nothing_ipv4_later_fragments_cut():
+    """Fragments of a long DNS answer of which 200 octets were kept, without the first: what stands
+    in the middle of a message says nothing."""
+    return _answer_cut_short((1, 2))
+
+
+def nothing_ipv4_first_fragment_uneven():
+    """A first fragment whose length is no multiple of eight, cut short: there is no such fragment
+    (RFC 791 section 3.2)."""
+    wire = Wire(snap=200)
+    wire.put(fragment(_long_answer(((RESOLVER, 53), (CLIENT, 40_001))), 0, 401))
+    return wire.capture
+
+
 def ipv4_fragments_of_hello():
     """A TLS hello whose segment was cut by a router with a small MTU."""
     wire = Wire()

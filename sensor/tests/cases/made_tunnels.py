@@ -2,8 +2,22 @@
 
 import struct
 
-from said import CLIENT, RESOLVER, SERVER, Wire, look_up_and_visit, lookup, visit
-from wire import GRE, UDP, checksum, ether_type, ethernet, gre, ip, udp, udp_payload
+from said import (
+    A,
+    ANSWER,
+    CLIENT,
+    FIRST_NAME,
+    RESOLVER,
+    SERVER,
+    Wire,
+    answer,
+    look_up_and_visit,
+    lookup,
+    message,
+    question,
+    visit,
+)
+from wire import GRE, UDP, checksum, ether_type, ethernet, fragments, gre, ip, udp, udp_payload
 
 NEAR, FAR = "192.0.2.1", "192.0.2.2"
 NEAR6, FAR6 = "2001:db8::1", "2001:db8::2"
@@ -125,6 +139,21 @@ def _vxlan(frame, network=4242):
 def vxlan():
     """VXLAN (RFC 7348)."""
     return _case("vxlan.example", lambda it, out: _over_udp(4789, _vxlan(ethernet(it)), out))
+
+
+def vxlan_first_fragment_cut():
+    """An answer in VXLAN, whose datagram was too long for the underlay and came in fragments, of
+    which 300 octets each were kept: what there is of the first one is read."""
+    wire = Wire(snap=300)
+    src, dst = (RESOLVER, 53), (CLIENT, 40_001)
+    records = [answer(FIRST_NAME, A, bytes([203, 0, 113, it])) for it in range(1, 90)]
+    inner = udp(src, dst, message(7, ANSWER, [question("underlay.example")], records))
+    datagram = udp((NEAR, 49_152), (FAR, 4789), _vxlan(ethernet(inner)))
+    for number, piece in enumerate(fragments(datagram, 1_480)):
+        wire.put(piece)
+        if number == 0:
+            wire.capture.tell("dns-answer", "udp", src, dst, "underlay.example")
+    return wire.capture
 
 
 def vxlan_gpe():
