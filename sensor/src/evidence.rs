@@ -52,7 +52,7 @@ pub struct Counts {
 }
 
 /// What became of a sighting that was to be kept, in the order of
-/// [`EVIDENCE_RESULTS`](crate::export::EVIDENCE_RESULTS).
+/// [`EVIDENCE_RESULTS`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Fate {
     /// Its frames are on disk.

@@ -97,8 +97,8 @@ pub struct Snapshot {
     pub history: History,
     /// How findings are kept; `None` where they are not.
     pub store: Option<Store>,
-    /// How evidence is kept; nothing where it is not.
-    pub evidence: EvidenceKept,
+    /// How evidence is kept; `None` where it is not.
+    pub evidence: Option<EvidenceKept>,
     /// What keeps the process from doing harm; empty for a program that only reads files and ends.
     pub protections: Arc<[(Protection, Standing)]>,
 }

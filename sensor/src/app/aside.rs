@@ -41,10 +41,11 @@ fn busy_of(task: &Path) -> Option<(String, Duration)> {
 }
 
 /// What is counted together, and the names of its threads. None of them ends before the process.
-const GROUPS: [(&str, &[&str]); 4] = [
+const GROUPS: [(&str, &[&str]); 5] = [
     ("http", &["http", "http-aside"]),
     ("signals", &["signals"]),
     ("store", &["store"]),
+    ("evidence", &["evidence"]),
     (
         "outputs",
         &[

@@ -230,11 +230,7 @@ impl Ledger {
             protections: Arc::clone(&self.protections),
             history: self.history.clone(),
             store: self.keeper.as_ref().map(|it| stored(it.counts())),
-            evidence: proved(
-                self.evidence
-                    .as_ref()
-                    .map_or_else(evidence::Counts::default, evidence::Handle::counts),
-            ),
+            evidence: self.evidence.as_ref().map(|it| proved(it.counts())),
             ..snapshot(
                 self.loaded.catalogue(),
                 &self.input,

@@ -114,7 +114,7 @@ pub(super) fn snapshot(
         protections: Arc::default(),
         history: History::default(),
         store: None,
-        evidence: EvidenceKept::default(),
+        evidence: None,
     }
 }
 

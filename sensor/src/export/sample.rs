@@ -216,10 +216,10 @@ pub(super) fn empty() -> Snapshot {
         protections: Arc::default(),
         history: History::default(),
         store: Some(store()),
-        evidence: EvidenceKept {
+        evidence: Some(EvidenceKept {
             octets: 81_234,
             records: [31, 2, 0, 1],
-        },
+        }),
     }
 }
 

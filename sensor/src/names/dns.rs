@@ -208,7 +208,7 @@ impl<'m> Message<'m> {
     /// records of the answer section, and the targets of CNAME records; each once.
     ///
     /// The text has the form of a [`Name`](crate::names::Name); the root is left out. Only class IN
-    /// is read, and nothing of a query. `scratch` is overwritten; kept between calls, it makes them
+    /// is read, and nothing of a query or an update. `scratch` is overwritten; kept between calls, it makes them
     /// free of allocation. A name may be told again after the first [`MAX_TOLD`].
     ///
     /// # Errors
@@ -220,7 +220,7 @@ impl<'m> Message<'m> {
         mut f: impl FnMut(&str),
     ) -> Result<(), Malformed> {
         scratch.clear();
-        if !self.is_response() {
+        if !self.is_response() || self.opcode() == OPCODE_UPDATE {
             return Ok(());
         }
         let mut told = told::Told::new(scratch);
@@ -259,6 +259,8 @@ pub const DNS_PORT: u16 = 53;
 pub const HEADER_LEN: usize = 12;
 /// Opcode of a standard query.
 pub const OPCODE_QUERY: u8 = 0;
+/// Opcode of a dynamic update, whose sections hold no questions and answers (RFC 2136 section 2).
+pub const OPCODE_UPDATE: u8 = 5;
 /// RCODE of an answer without error; it may hold no record.
 pub const RCODE_NOERROR: u8 = 0;
 /// RCODE that says that the name does not exist.

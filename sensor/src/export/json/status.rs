@@ -1,10 +1,12 @@
 //! The document of `/api/v1/status`: how the sensor is.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::{GENERATOR, Generator, PackRow, SCHEMA, packs};
 use crate::export::output::{Counts, Kind};
-use crate::export::{Ready, Snapshot, rfc3339};
+use crate::export::{EVIDENCE_RESULTS, Ready, Snapshot, rfc3339};
 
 /// The document of `/api/v1/status`.
 pub fn status(snapshot: &Snapshot) -> impl Serialize + '_ {
@@ -36,6 +38,10 @@ pub fn status(snapshot: &Snapshot) -> impl Serialize + '_ {
             lost_changes: it.lost_changes,
             file_bytes: it.file_bytes,
         }),
+        evidence: snapshot.evidence.map(|it| EvidencePart {
+            bytes: it.octets,
+            records: EVIDENCE_RESULTS.into_iter().zip(it.records).collect(),
+        }),
     }
 }
 
@@ -55,6 +61,8 @@ struct Document<'a> {
     outputs: Option<Vec<OutputRow>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     store: Option<StorePart>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evidence: Option<EvidencePart>,
 }
 
 /// What became of the events of an output: those made are the sum of the first four counts.
@@ -93,6 +101,12 @@ struct StorePart {
 }
 
 #[derive(Serialize)]
+struct EvidencePart {
+    bytes: u64,
+    records: BTreeMap<&'static str, u64>,
+}
+
+#[derive(Serialize)]
 struct ReloadPart<'a> {
     successful: bool,
     at: String,
@@ -119,5 +133,7 @@ mod tests {
         assert_eq!(syslog["errors"], 4);
         assert!(syslog.get("last_success").is_none());
         assert!(told["store"]["file_bytes"].is_u64(), "{told}");
+        assert_eq!(told["evidence"]["bytes"], 81_234);
+        assert_eq!(told["evidence"]["records"]["missed"], 2);
     }
 }

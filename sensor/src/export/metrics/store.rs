@@ -4,7 +4,7 @@ use super::page::{Page, float};
 use crate::export::{EVIDENCE_RESULTS, Snapshot};
 
 pub(super) fn evidence(page: &mut Page, snapshot: &Snapshot) {
-    let evidence = &snapshot.evidence;
+    let evidence = snapshot.evidence.unwrap_or_default();
     page.gauge(
         "phonehome_evidence_bytes",
         "Size of the kept evidence packets.",

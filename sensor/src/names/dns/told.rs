@@ -123,6 +123,14 @@ mod tests {
         assert_eq!(told(&response(&twice)).len(), MAX_TOLD + 2);
     }
 
+    #[test]
+    fn the_prerequisites_of_an_update_are_no_answers() {
+        let mut octets = response(&[b"\x01a\0"]);
+        assert_eq!(told(&octets), ["a"]);
+        octets[2] |= 5 << 3;
+        assert_eq!(told(&octets), [""; 0]);
+    }
+
     /// A response without question, with an A record for each owner.
     fn response(owners: &[&[u8]]) -> Vec<u8> {
         let count = u8::try_from(owners.len()).unwrap();

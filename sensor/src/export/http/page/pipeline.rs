@@ -1,7 +1,9 @@
 //! How the sensor fares, in the words of the status page.
 
 use crate::export::table::{clean, human_duration};
-use crate::export::{Canary, Snapshot, Store, human_count, human_octets, iso_seconds, output};
+use crate::export::{
+    Canary, EvidenceKept, Snapshot, Store, human_count, human_octets, iso_seconds, output,
+};
 use crate::time::Timestamp;
 
 /// How the sensor fares, a line each: what waits where, what is kept, and what keeps the process in.
@@ -54,6 +56,9 @@ pub(super) fn pipeline(snapshot: &Snapshot, now: Option<Timestamp>) -> Vec<(&'st
     }
     if let Some(it) = &snapshot.store {
         rows.push(("store", store(it)));
+    }
+    if let Some(it) = &snapshot.evidence {
+        rows.push(("evidence", evidence(it)));
     }
     if !snapshot.protections.is_empty() {
         rows.push(("protection", protection(snapshot)));
@@ -116,6 +121,25 @@ fn store(store: &Store) -> String {
     let others = [
         (store.save_failures, "saves failed"),
         (store.lost_changes, "changes were never saved"),
+    ];
+    for (count, what) in others.iter().filter(|it| it.0 > 0) {
+        text = format!("{text}; {} {what}", human_count(*count));
+    }
+    text
+}
+
+/// How the frames that prove sightings are kept on disk.
+fn evidence(evidence: &EvidenceKept) -> String {
+    let [kept, missed, refused, failed] = evidence.records;
+    let mut text = format!(
+        "frames of {} sightings kept since the start, {} on disk",
+        human_count(kept),
+        human_octets(evidence.octets)
+    );
+    let others = [
+        (missed, "had gone by"),
+        (refused, "found the folder full"),
+        (failed, "could not be written"),
     ];
     for (count, what) in others.iter().filter(|it| it.0 > 0) {
         text = format!("{text}; {} {what}", human_count(*count));

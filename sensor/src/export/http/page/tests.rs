@@ -119,6 +119,9 @@ fn outputs_and_the_store_are_told_of_with_what_went_wrong() {
         "<dt>events to syslog</dt><dd>1,100 handed over; 11 wait; 90 were dropped, as the queue was full; 1 were refused; 4 attempts failed and were made again</dd>",
     );
     says("<dt>store</dt><dd>findings saved at ");
+    says(
+        "<dt>evidence</dt><dd>frames of 31 sightings kept since the start, 81.2 kB on disk; 2 had gone by; 1 could not be written</dd>",
+    );
 }
 
 #[test]
