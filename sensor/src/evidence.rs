@@ -76,13 +76,27 @@ struct Claim {
     wanted: Wanted,
 }
 
+/// Keeps count while others look.
 #[derive(Debug, Default)]
-struct Tallies {
+pub struct Tallies {
     octets: AtomicU64,
     fates: [AtomicU64; EVIDENCE_RESULTS.len()],
 }
 
 impl Tallies {
+    /// What has become of sightings so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts {
+            octets: self.octets.load(Ordering::Relaxed),
+            ..Counts::default()
+        };
+        for (count, tally) in counts.fates.iter_mut().zip(&self.fates) {
+            *count = tally.load(Ordering::Relaxed);
+        }
+        counts
+    }
+
     fn count(&self, fate: Fate) {
         let at = self.fates.get(fate as usize);
         at.map(|it| it.fetch_add(1, Ordering::Relaxed));
@@ -167,17 +181,10 @@ impl Handle {
         }
     }
 
-    /// What has become of sightings so far.
+    /// Where it is counted what becomes of sightings.
     #[must_use]
-    pub fn counts(&self) -> Counts {
-        let mut counts = Counts {
-            octets: self.tallies.octets.load(Ordering::Relaxed),
-            ..Counts::default()
-        };
-        for (count, tally) in counts.fates.iter_mut().zip(&self.tallies.fates) {
-            *count = tally.load(Ordering::Relaxed);
-        }
-        counts
+    pub fn tallies(&self) -> Arc<Tallies> {
+        Arc::clone(&self.tallies)
     }
 
     /// Ends the thread once it has kept what was handed over, if that is within a time; else it ends
@@ -289,8 +296,8 @@ mod tests {
 
     fn wait_for(handle: &Handle, fates: [u64; 4]) {
         let end = Instant::now() + LONG;
-        while handle.counts().fates != fates {
-            assert!(Instant::now() < end, "{:?}", handle.counts());
+        while handle.tallies.counts().fates != fates {
+            assert!(Instant::now() < end, "{:?}", handle.tallies.counts());
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -321,7 +328,7 @@ mod tests {
         let list = std::fs::read_to_string(place.path().join("evidence.jsonl")).unwrap();
         let record: Record = serde_json::from_str(list.trim_end()).unwrap();
         assert_eq!((record.host.as_str(), record.frames), ("10.1.2.3", 1));
-        assert_eq!(handle.counts().octets, record.octets);
+        assert_eq!(handle.tallies.counts().octets, record.octets);
     }
 
     #[test]

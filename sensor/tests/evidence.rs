@@ -13,6 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use sensor::server::{Server, ask_until, free_address};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -143,6 +144,23 @@ fn each_first_sighting_is_proved_by_frames_that_other_programs_read() {
         said.ends_with(&format!("{count} of {count} records hold\n")),
         "{said}"
     );
+}
+
+#[test]
+fn a_sensor_that_serves_on_after_the_replay_tells_of_all_evidence() {
+    let place = tempfile::tempdir().unwrap();
+    let address = free_address();
+    let mut command = sensor::command(["run", "--replay"]);
+    command.arg(sensor::tests().join("demo/demo.pcap.gz"));
+    command.args(["--web.listen-address", &address.to_string()]);
+    command.arg("--evidence.folder").arg(place.path());
+    let _server = Server::start(command);
+    ask_until(address, "/api/v1/status", |answer| {
+        let status: Value = serde_json::from_str(&answer.body).unwrap();
+        let list = fs::read_to_string(place.path().join("evidence.jsonl")).unwrap_or_default();
+        let count = list.lines().count();
+        count >= 80 && status["evidence"]["records"]["kept"] == count
+    });
 }
 
 #[test]

@@ -12,7 +12,7 @@ use phonehome_signatures::{Directives, VendorId};
 use super::keeper::Keeper;
 use super::manager::Manager;
 use super::policy::{Covers, Policy};
-use super::snapshot::{Input, proved, snapshot, stored};
+use super::snapshot::{Input, snapshot, stored};
 use super::telling::{Known, Telling};
 use crate::detection::{Notice, Sighting, What};
 use crate::evidence;
@@ -230,7 +230,6 @@ impl Ledger {
             protections: Arc::clone(&self.protections),
             history: self.history.clone(),
             store: self.keeper.as_ref().map(|it| stored(it.counts())),
-            evidence: self.evidence.as_ref().map(|it| proved(it.counts())),
             ..snapshot(
                 self.loaded.catalogue(),
                 &self.input,

@@ -6,10 +6,8 @@ use std::sync::Arc;
 use phonehome_signatures::Catalogue;
 
 use crate::decode::{Closed, DecodeCounts, Defragmented, Encapsulation};
-use crate::evidence;
 use crate::export::{
-    self, Canary, Capture, Decode, EvidenceKept, Looking, Mode, Pipeline, Ready, Room, Sightings,
-    Snapshot,
+    self, Canary, Capture, Decode, Looking, Mode, Pipeline, Ready, Room, Sightings, Snapshot,
 };
 use crate::findings::{Book, History};
 use crate::frame::LinkType;
@@ -129,14 +127,6 @@ pub(super) fn stored((counts, lost): (store::Counts, u64)) -> export::Store {
         file_bytes: counts.file_bytes,
         deleted: counts.deleted,
         lost_changes: lost,
-    }
-}
-
-/// What has become of evidence.
-pub(super) fn proved(counts: evidence::Counts) -> EvidenceKept {
-    EvidenceKept {
-        octets: counts.octets,
-        records: counts.fates,
     }
 }
 

@@ -21,9 +21,9 @@ use crate::app::reload::Reloader;
 use crate::app::snapshot::Input;
 use crate::app::{self, Reading, Threads, aside};
 use crate::config::{Config, EventKinds, Frames, Shown};
-use crate::evidence::{self, Folder};
+use crate::evidence::{self, Folder, Tallies};
 use crate::export::http::{self, HttpError, Listeners, Server, ShowHosts};
-use crate::export::{Own, Snapshot, metrics};
+use crate::export::{EvidenceKept, Own, Snapshot, metrics};
 use crate::log::{Dial, Log};
 use crate::pipeline::memory::{Memory, memories};
 use crate::pipeline::{Loaded, Sizes};
@@ -90,9 +90,14 @@ pub(super) fn main(options: &Options) -> Ended {
     if let Some(store) = store {
         ledger.keep_in(store.start().map_err(Failure::failed)?);
     }
-    let memories = match &config.evidence_folder {
-        Some(folder) => keep_evidence(folder, config, feed.captures(), &mut ledger)?,
-        None => Vec::new(),
+    let (memories, evidence) = match &config.evidence_folder {
+        Some(folder) => {
+            let (memories, handle) = keep_evidence(folder, config, feed.captures())?;
+            let tallies = handle.tallies();
+            ledger.prove_by(handle);
+            (memories, Some(tallies))
+        }
+        None => (Vec::new(), None),
     };
     let outputs = outputs::start(prepared, config, &mut ledger)?;
     let shared = ledger.share();
@@ -100,6 +105,7 @@ pub(super) fn main(options: &Options) -> Ended {
         name: config.events_sensor.clone(),
         shared: Arc::clone(&shared),
         outputs,
+        evidence,
         dial: log.dial(),
         line,
         reloader: Reloader::new(
@@ -181,14 +187,13 @@ fn keep_evidence(
     folder: &Path,
     config: &Config,
     captures: usize,
-    ledger: &mut Ledger,
-) -> Result<Vec<Memory>, Failure> {
+) -> Result<(Vec<Memory>, evidence::Handle), Failure> {
     let opened = Folder::open(folder, config.evidence_size.0).map_err(Failure::caused)?;
     let octets = usize::try_from(config.evidence_memory.0).unwrap_or(usize::MAX);
     let (memories, asker) = memories(captures, octets);
-    ledger.prove_by(evidence::Handle::start(opened, asker).map_err(Failure::failed)?);
+    let handle = evidence::Handle::start(opened, asker).map_err(Failure::failed)?;
     tracing::info!("evidence is kept in {}", folder.display());
-    Ok(memories)
+    Ok((memories, handle))
 }
 
 /// Makes the file while there is a right to.
@@ -205,6 +210,7 @@ struct Sensor {
     name: Option<String>,
     shared: Arc<Shared>,
     outputs: outputs::Open,
+    evidence: Option<Arc<Tallies>>,
     dial: Dial,
     line: Option<Arc<Line>>,
     reloader: Reloader,
@@ -227,8 +233,13 @@ impl Sensor {
     /// catalogue when its input goes on, which may be never.
     fn told(&self, mut snapshot: Snapshot) -> Snapshot {
         snapshot.pipeline.busy.extend(aside::busy());
+        let evidence = self.evidence.as_deref().map(Tallies::counts);
         Snapshot {
             catalogue: self.reloader.catalogue(),
+            evidence: evidence.map(|it| EvidenceKept {
+                octets: it.octets,
+                records: it.fates,
+            }),
             own: Some(Own {
                 sensor: self.name.clone(),
                 reload: self.reloader.newest(),

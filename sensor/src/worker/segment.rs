@@ -78,7 +78,11 @@ impl Worker {
             let seq = tcp
                 .seq
                 .wrapping_add(u32::from(tcp.flags.any(TcpFlags::SYN)));
-            let (header, payload) = packet.payload.split_at(proxy::header_len(packet.payload));
+            let header_len = proxy::header_len(packet.payload);
+            // In the midst of a stream it is a part of that.
+            let is_header = header_len > 0 && flow.start(side).is_none_or(|it| it == seq);
+            let header_len = if is_header { header_len } else { 0 };
+            let (header, payload) = packet.payload.split_at(header_len);
             let data = Data {
                 side,
                 seq: seq.wrapping_add(u32::try_from(header.len()).unwrap_or_default()),
