@@ -208,6 +208,8 @@ def cause_of_layers(layers):
     ):
         if layer in layers:
             return cause
+    if "http" in layers and "tls" in layers[: layers.index("http")]:
+        return "HTTP within TLS, decrypted with keys that are in the file"
     return None
 
 

@@ -72,6 +72,8 @@ type Key = (Address, SignatureId, Source);
 #[derive(Debug)]
 struct Claim {
     key: Key,
+    /// Whether the host is known to be there.
+    is_there: bool,
     record: Record,
     wanted: Wanted,
 }
@@ -126,8 +128,10 @@ impl Handle {
         })
     }
 
-    /// Has a sighting of a home host proved, unless the same was before.
-    pub fn prove(&mut self, catalogue: &Catalogue, sighting: &Sighting) {
+    /// Has a sighting of a home host proved, unless the same was before; `is_there` if the host was seen
+    /// to take part in an exchange. Anyone can ask in the name of any host, so what may be made up gets
+    /// half of the room at most.
+    pub fn prove(&mut self, catalogue: &Catalogue, sighting: &Sighting, is_there: bool) {
         let observation = &sighting.observation;
         let host = observation.client().address;
         let key = (host, sighting.signature, observation.source);
@@ -148,6 +152,7 @@ impl Handle {
         let name = observation.name.as_str();
         let claim = Claim {
             key,
+            is_there,
             record: Record {
                 at: rfc3339(observation.at),
                 host: host.to_string(),
@@ -311,18 +316,18 @@ mod tests {
         let mut handle = Handle::start(folder, asker).unwrap();
         let sighting = sighting(&catalogue);
 
-        handle.prove(&catalogue, &sighting);
+        handle.prove(&catalogue, &sighting, true);
         let question = capture.answer(Vec::new());
         let observation = &sighting.observation;
         let ends = [observation.src, observation.dst];
         assert_eq!((question.wanted.ends, question.wanted.at), (ends, AT));
         wait_for(&handle, [0, 1, 0, 0]);
 
-        handle.prove(&catalogue, &sighting);
-        handle.prove(&catalogue, &sighting);
+        handle.prove(&catalogue, &sighting, true);
+        handle.prove(&catalogue, &sighting, true);
         capture.answer(vec![frame(), frame()]);
         wait_for(&handle, [1, 1, 0, 0]);
-        handle.prove(&catalogue, &sighting);
+        handle.prove(&catalogue, &sighting, true);
         handle.finish(LONG);
         assert!(capture.questions.try_recv().is_err(), "asked again");
         let list = std::fs::read_to_string(place.path().join("evidence.jsonl")).unwrap();
@@ -341,7 +346,7 @@ mod tests {
         let mut sighting = sighting(&catalogue);
         for number in 0..200 {
             sighting.observation.src.address = Address::from_v4([10, 1, 2, number]);
-            handle.prove(&catalogue, &sighting);
+            handle.prove(&catalogue, &sighting, true);
         }
         // The 64 that are asked about are given up together, then the next.
         wait_for(&handle, [0, 200, 0, 0]);

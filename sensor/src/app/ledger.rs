@@ -262,7 +262,8 @@ impl Ledger {
             return;
         }
         if let Some(evidence) = &mut self.evidence {
-            evidence.prove(self.loaded.catalogue(), sighting);
+            let is_there = self.book.is_proven(client);
+            evidence.prove(self.loaded.catalogue(), sighting, is_there);
         }
         if self.telling.is_heard() {
             let known = Known {

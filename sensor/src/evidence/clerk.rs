@@ -186,6 +186,7 @@ impl Clerk {
         }
         frames.sort_by_key(|it| it.at);
         frames.dedup();
+        let is_there = claim.is_there;
         let mut record = claim.record;
         record.frames = frames.len() as u64;
         let program = format!("{PROGRAM} {VERSION}");
@@ -198,7 +199,7 @@ impl Clerk {
                 bytes: &frame.bytes,
             });
         }
-        match self.folder.keep(record, &section.into_octets()) {
+        match self.folder.keep(record, is_there, &section.into_octets()) {
             Ok(()) => {
                 self.is_failing = false;
                 Fate::Kept

@@ -38,15 +38,17 @@ pub struct Record {
     pub previous: String,
 }
 
-/// What tells one record from another: host, signature and source.
-type Key = (String, String, String);
+/// What tells one record from another: half of the SHA-256 of host, signature and source.
+type Key = [u8; 16];
 
 /// The folder, open for more, and locked against other sensors.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
     list: File,
+    /// What is kept, as far as there is room to remember it.
     known: HashSet<Key>,
+    records: usize,
     octets: u64,
     /// SHA-256 of the newest line.
     newest: String,
@@ -118,6 +120,7 @@ impl Folder {
         let mut folder = Self {
             path: path.to_owned(),
             known: HashSet::new(),
+            records: 0,
             octets: 0,
             newest: hex_digest(b""),
             limit,
@@ -128,7 +131,10 @@ impl Folder {
             folder.newest = hex_digest(&line);
             if let Ok(record) = serde_json::from_slice::<Record>(&line) {
                 folder.octets = folder.octets.saturating_add(record.octets);
-                folder.known.insert(key(&record));
+                folder.records = folder.records.saturating_add(1);
+                if folder.known.len() < MAX_RECORDS {
+                    folder.known.insert(key(&record));
+                }
             }
         }
         if lines.is_torn {
@@ -149,10 +155,18 @@ impl Folder {
     }
 
     /// Keeps a capture file, and tells of it in the list. The record is completed with the file's name
-    /// and what is known of it.
-    pub(super) fn keep(&mut self, mut record: Record, capture: &[u8]) -> Result<(), NotKept> {
+    /// and what is known of it. For a host that may not be there, half of the room counts as all.
+    pub(super) fn keep(
+        &mut self,
+        mut record: Record,
+        is_there: bool,
+        capture: &[u8],
+    ) -> Result<(), NotKept> {
         let octets = capture.len() as u64;
-        if self.octets.saturating_add(octets) > self.limit {
+        let part = if is_there { 1 } else { 2 };
+        if self.octets.saturating_add(octets) > self.limit / part
+            || self.records >= MAX_RECORDS / part as usize
+        {
             return Err(NotKept::Full);
         }
         let host = file_word(&record.host);
@@ -172,6 +186,7 @@ impl Folder {
             .map_err(|error| NotKept::Write { path: list, error })?;
         self.newest = newest;
         self.octets += octets;
+        self.records += 1;
         self.known.insert(key(&record));
         Ok(())
     }
@@ -205,13 +220,13 @@ impl<'f> Lines<'f> {
 }
 
 fn key(record: &Record) -> Key {
-    let Record {
-        host,
-        signature,
-        source,
-        ..
-    } = record.clone();
-    (host, signature, source)
+    let text = [&record.host, &record.signature, &record.source].map(String::as_str);
+    let digest = digest(&SHA256, text.join("\n").as_bytes());
+    let mut key = Key::default();
+    key.iter_mut()
+        .zip(digest.as_ref())
+        .for_each(|(to, from)| *to = *from);
+    key
 }
 
 /// Writes a file so that it is there as a whole or not at all.
@@ -252,6 +267,9 @@ pub(super) fn hex_digest(octets: &[u8]) -> String {
 /// The list of a folder.
 pub(super) const LIST: &str = "evidence.jsonl";
 
+/// Records of a folder: 8 MiB to remember which there are.
+pub(super) const MAX_RECORDS: usize = 200_000;
+
 /// Longest line of the list in octets.
 const MAX_LINE: u64 = 16_384;
 
@@ -288,7 +306,9 @@ mod tests {
     fn a_folder_goes_on_where_it_was_left() {
         let place = tempfile::tempdir().unwrap();
         let mut folder = Folder::open(place.path(), 1_000).unwrap();
-        folder.keep(record("10.1.2.3", "kl-h1"), b"one").unwrap();
+        folder
+            .keep(record("10.1.2.3", "kl-h1"), true, b"one")
+            .unwrap();
         assert!(matches!(
             Folder::open(place.path(), 1_000),
             Err(FolderError::InUse(_))
@@ -303,7 +323,7 @@ mod tests {
         assert!(!folder.has(&other));
         assert_eq!(folder.octets(), 3);
         folder
-            .keep(record("2001:db8::1", "kl/../h2"), b"two")
+            .keep(record("2001:db8::1", "kl/../h2"), true, b"two")
             .unwrap();
         let records = records(place.path());
         let lines = fs::read_to_string(place.path().join(LIST)).unwrap();
@@ -330,25 +350,47 @@ mod tests {
     fn a_full_folder_takes_no_more_and_keeps_what_it_has() {
         let place = tempfile::tempdir().unwrap();
         let mut folder = Folder::open(place.path(), 5).unwrap();
-        folder.keep(record("10.1.2.3", "kl-h1"), b"one").unwrap();
-        let refused = folder.keep(record("10.1.2.4", "kl-h1"), b"two");
+        folder
+            .keep(record("10.1.2.3", "kl-h1"), true, b"one")
+            .unwrap();
+        let refused = folder.keep(record("10.1.2.4", "kl-h1"), true, b"two");
         assert!(matches!(refused, Err(NotKept::Full)));
         assert_eq!(records(place.path()).len(), 1);
         assert!(!place.path().join("10.1.2.4").exists());
-        folder.keep(record("10.1.2.5", "kl-h1"), b"to").unwrap();
+        folder
+            .keep(record("10.1.2.5", "kl-h1"), true, b"to")
+            .unwrap();
+    }
+
+    #[test]
+    fn hosts_that_may_be_made_up_leave_half_of_the_room() {
+        let place = tempfile::tempdir().unwrap();
+        let mut folder = Folder::open(place.path(), 10).unwrap();
+        let mut keep = |host, is_there| {
+            let kept = folder.keep(record(host, "kl-h1"), is_there, b"five!");
+            kept.is_ok()
+        };
+        assert!(keep("10.1.2.1", false));
+        assert!(!keep("10.1.2.2", false));
+        assert!(keep("10.1.2.3", true));
+        assert!(!keep("10.1.2.4", true));
     }
 
     #[test]
     fn a_line_that_was_torn_off_spoils_no_other() {
         let place = tempfile::tempdir().unwrap();
         let mut folder = Folder::open(place.path(), 100).unwrap();
-        folder.keep(record("10.1.2.3", "kl-h1"), b"one").unwrap();
+        folder
+            .keep(record("10.1.2.3", "kl-h1"), true, b"one")
+            .unwrap();
         drop(folder);
         let list = place.path().join(LIST);
         let mut file = File::options().append(true).open(&list).unwrap();
         file.write_all(b"{\"at\":\"20").unwrap();
         let mut folder = Folder::open(place.path(), 100).unwrap();
-        folder.keep(record("10.1.2.4", "kl-h1"), b"two").unwrap();
+        folder
+            .keep(record("10.1.2.4", "kl-h1"), true, b"two")
+            .unwrap();
         let text = fs::read_to_string(&list).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 3);

@@ -230,6 +230,12 @@ impl Book {
         self.hosts.alive()
     }
 
+    /// Whether a host is known to have taken part in an exchange, so that it cannot be made up.
+    #[must_use]
+    pub fn is_proven(&self, host: Address) -> bool {
+        self.hosts.is_proven(host)
+    }
+
     /// How many home hosts are known as resolvers, and how many as proxies.
     #[must_use]
     pub fn roles(&self) -> (usize, usize) {
