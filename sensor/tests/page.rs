@@ -23,7 +23,14 @@ mod sensor;
 #[test]
 fn it_fits_a_telephone_and_a_desk_and_shows_the_hosts() {
     let page = served("/?refresh=off");
-    for (width, hides_head) in [(320, true), (375, true), (768, true), (1440, false)] {
+    for (width, hides_head) in [
+        (320, true),
+        (375, true),
+        (768, true),
+        (1000, true),
+        (1120, false),
+        (1440, false),
+    ] {
         let dom = measured(&page, width, "light");
         let says = |what: &str| assert!(dom.contains(what), "no {what:?} at {width}: {dom}");
         says(&format!("inner={width};"));
@@ -31,18 +38,26 @@ fn it_fits_a_telephone_and_a_desk_and_shows_the_hosts() {
         says(&format!("head-is-hidden={hides_head};"));
         says("hosts=10.20.0.16 10.20.0.21 10.20.0.11 10.20.0.17 10.20.0.12 10.20.0.14;");
         says("well=1;");
+        says("crushed=0;");
     }
 }
 
 #[test]
 fn the_report_fits_a_telephone_and_a_desk_and_shows_the_hosts_that_count() {
     let page = served("/report?directive=us-bod-17-01");
-    for (width, hides_head) in [(320, true), (400, true), (1440, false)] {
+    for (width, hides_head) in [
+        (320, true),
+        (400, true),
+        (1000, true),
+        (1120, false),
+        (1440, false),
+    ] {
         let dom = measured(&page, width, "light");
         let says = |what: &str| assert!(dom.contains(what), "no {what:?} at {width}: {dom}");
         says("overflow=0;");
         says(&format!("head-is-hidden={hides_head};"));
         says("hosts=10.20.0.11 10.20.0.17 10.20.0.12;");
+        says("crushed=0;");
     }
 }
 
@@ -255,6 +270,7 @@ frame.addEventListener('load', () => {
   document.getElementById('told').textContent = `inner=${frame.contentWindow.innerWidth};`
     + `overflow=${Math.max(root.scrollWidth - root.clientWidth, 0) + wide.length};`
     + `head-is-hidden=${head.width <= 1};hosts=${hosts.join(' ')};`
+    + `crushed=${all('.findings tbody th').filter(it => it.getBoundingClientRect().width < 120).length};`
     + `dark=${view.matchMedia('(prefers-color-scheme: dark)').matches};`
     + `charts=${all('.chart').filter(it => it.getBoundingClientRect().width > 0).length};`
     + `complaints=${complaints.slice(0, 5).join(' ') || 'none'};`
