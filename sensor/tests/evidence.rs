@@ -13,6 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use sensor::disk::Disk;
 use sensor::server::{Server, ask_until, free_address};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -44,9 +45,7 @@ impl Kept {
     }
 
     fn counted(&self, result: &str) -> f64 {
-        let name = "phonehome_evidence_records_total";
-        let by_result = sensor::sums(&self.metrics, name, "result");
-        by_result[result]
+        counted(&self.metrics, result)
     }
 
     /// What `phonehome evidence verify` says, with its exit code.
@@ -56,6 +55,11 @@ impl Kept {
         words.extend(more);
         sensor::run(words).ended_with(code).text().to_owned()
     }
+}
+
+/// How many records had that result.
+fn counted(metrics: &[sensor::Sample], result: &str) -> f64 {
+    sensor::sums(metrics, "phonehome_evidence_records_total", "result")[result]
 }
 
 /// Replays the demo with evidence kept in a folder; gives the metrics at the end.
@@ -250,6 +254,31 @@ fn a_folder_is_gone_on_with_and_nothing_is_kept_twice_or_beyond_its_size() {
         sensor::sum(&metrics, "phonehome_evidence_records_total"),
         0.0
     );
+}
+
+#[test]
+fn a_disk_that_is_full_at_any_point_spoils_no_record_and_the_rest_follows() {
+    if std::env::var_os("PHONEHOME_SKIP_LIVE").is_some() {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let mut failed = 0.0;
+    for pages in 30..54 {
+        let options = format!("size={}k", 4 * pages);
+        let disk = Disk::new(place.path().join(pages.to_string()), &options);
+        let metrics = replay(&disk.0, &[]);
+        failed += counted(&metrics, "failed");
+        disk.remount("size=4m");
+        let metrics = replay(&disk.0, &[]);
+        assert_eq!(counted(&metrics, "failed"), 0.0);
+        let said = sensor::run(["evidence", "verify", disk.0.to_str().unwrap()]).ended_with(0);
+        assert!(
+            said.text().ends_with("81 of 81 records hold\n"),
+            "{pages}: {}",
+            said.text()
+        );
+    }
+    assert!(failed > 24.0, "{failed}");
 }
 
 #[test]

@@ -84,14 +84,16 @@ fn what_was_captured_before_the_stop_is_found() {
 #[test]
 fn evidence_is_kept_of_what_any_of_the_capturing_threads_hears() {
     let Some(wire) = Wire::new(1) else { return };
-    let place = wire.folder.path().join("evidence");
-    std::fs::create_dir(&place).unwrap();
-    // The sensor gives up being root before it writes.
-    for (path, mode) in [(wire.folder.path(), 0o755), (&place, 0o777)] {
-        std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
-    }
+    // The sensor gives up being root before it writes: it makes the folder for the owner of the one that
+    // it is in.
+    let state = wire.folder.path().join("state");
+    std::fs::create_dir(&state).unwrap();
+    std::fs::set_permissions(wire.folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
+    nix::unistd::chown(&state, Some(nobody.uid), Some(nobody.gid)).unwrap();
+    let place = state.join("evidence");
     let evidence = format!("--evidence.folder={}", place.display());
-    let mut sensor = wire.start(&["--capture.threads=2", &evidence]);
+    let mut sensor = wire.start(&["--capture.threads=2", "--rights.user=nobody", &evidence]);
     sensor.wait_until_ready();
     wire.send("src0", &["--pps=2000"]);
     let count = |page: &Page, result: &str| {

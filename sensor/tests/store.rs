@@ -20,6 +20,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
+use sensor::disk::Disk;
 use sensor::made::{file, host, question};
 use sensor::samples;
 use sensor::server::{Server, ask_until};
@@ -358,33 +359,6 @@ fn place(verdict: &str) -> usize {
         .iter()
         .position(|it| *it == verdict)
         .expect("a verdict")
-}
-
-/// A file system of its own in memory.
-struct Disk(PathBuf);
-
-impl Disk {
-    fn new(path: PathBuf, options: &str) -> Self {
-        fs::create_dir(&path).unwrap();
-        let disk = Self(path);
-        disk.mount(&["-t", "tmpfs", "-o", options, "tmpfs"]);
-        disk
-    }
-
-    fn remount(&self, options: &str) {
-        self.mount(&["-o", &format!("remount,{options}")]);
-    }
-
-    fn mount(&self, arguments: &[&str]) {
-        let status = Command::new("mount").args(arguments).arg(&self.0).status();
-        assert!(status.unwrap().success(), "mount {arguments:?}");
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
 }
 
 /// Numbers that are the same in each run.

@@ -52,6 +52,8 @@ pub struct Folder {
     octets: u64,
     /// SHA-256 of the newest line.
     newest: String,
+    /// Whether that line has no end, as the writer was killed within it.
+    is_torn: bool,
     /// Most octets of all files.
     limit: u64,
 }
@@ -111,7 +113,7 @@ impl Folder {
         let failed = |it| FolderError::Folder(path.to_owned(), it);
         let mut options = File::options();
         options.create(true).read(true).append(true).mode(0o640);
-        let mut list = options.open(path.join(LIST)).map_err(failed)?;
+        let list = options.open(path.join(LIST)).map_err(failed)?;
         match list.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(FolderError::InUse(path.to_owned())),
@@ -123,6 +125,7 @@ impl Folder {
             records: 0,
             octets: 0,
             newest: hex_digest(b""),
+            is_torn: false,
             limit,
             list: list.try_clone().map_err(failed)?,
         };
@@ -137,10 +140,7 @@ impl Folder {
                 }
             }
         }
-        if lines.is_torn {
-            // The writer was killed within a line: the next one is to stand by itself.
-            list.write_all(b"\n").map_err(failed)?;
-        }
+        folder.is_torn = lines.is_torn;
         Ok(folder)
     }
 
@@ -180,15 +180,29 @@ impl Folder {
         let mut line = serde_json::to_vec(&record).unwrap_or_default();
         let newest = hex_digest(&line);
         line.push(b'\n');
-        let list = self.path.join(LIST);
-        self.list
-            .write_all(&line)
-            .map_err(|error| NotKept::Write { path: list, error })?;
+        if self.is_torn {
+            line.insert(0, b'\n');
+        }
+        self.append(&line).map_err(|error| NotKept::Write {
+            path: self.path.join(LIST),
+            error,
+        })?;
+        self.is_torn = false;
         self.newest = newest;
         self.octets += octets;
         self.records += 1;
         self.known.insert(key(&record));
         Ok(())
+    }
+
+    /// Adds to the list, all or nothing: a part of a line would spoil the next.
+    fn append(&mut self, octets: &[u8]) -> io::Result<()> {
+        let len = self.list.metadata()?.len();
+        let written = self.list.write_all(octets);
+        if written.is_err() {
+            self.list.set_len(len)?;
+        }
+        written
     }
 }
 
@@ -238,8 +252,15 @@ fn write_whole(path: &Path, octets: &[u8]) -> io::Result<()> {
     let unfinished = path.with_extension("unfinished");
     let mut options = File::options();
     options.create(true).write(true).truncate(true).mode(0o640);
-    options.open(&unfinished)?.write_all(octets)?;
-    fs::rename(&unfinished, path)
+    let written = options
+        .open(&unfinished)
+        .and_then(|mut it| it.write_all(octets))
+        .and_then(|()| fs::rename(&unfinished, path));
+    if written.is_err() {
+        // It would take the room that others need.
+        let _ = fs::remove_file(&unfinished);
+    }
+    written
 }
 
 /// A text as a part of a file's name: what is neither a letter nor a digit, dot or dash is a dash, and

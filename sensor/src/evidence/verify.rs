@@ -132,6 +132,7 @@ fn look(folder: &Path, record: &Record, catalogue: &Arc<Catalogue>) -> Outcome {
     };
     let sizes = Sizes {
         flows: MAX_FLOWS,
+        triage_bits: TRIAGE_BITS,
         ..Sizes::default()
     };
     let mut frames = Frames(replay);
@@ -193,6 +194,9 @@ impl pipeline::Source for Frames {
 
 /// Largest file that is looked at: a record has at most 64 frames.
 const MAX_FILE: u64 = 32 << 20;
+
+/// 256 slots of triage: the frames of one record have few flows.
+const TRIAGE_BITS: u32 = 8;
 
 /// Flows that the frames of one record may have.
 const MAX_FLOWS: usize = 1_000;

@@ -22,6 +22,7 @@ use serde_json::Value;
 
 pub(crate) mod capture;
 pub(crate) mod catalogue;
+pub(crate) mod disk;
 pub(crate) mod made;
 pub(crate) mod schema;
 pub(crate) mod server;
