@@ -90,7 +90,8 @@ fn evidence_is_kept_of_what_any_of_the_capturing_threads_hears() {
     std::fs::create_dir(&state).unwrap();
     std::fs::set_permissions(wire.folder.path(), Permissions::from_mode(0o755)).unwrap();
     let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
-    nix::unistd::chown(&state, Some(nobody.uid), Some(nobody.gid)).unwrap();
+    let (user, group) = (nobody.uid.as_raw(), nobody.gid.as_raw());
+    std::os::unix::fs::chown(&state, Some(user), Some(group)).unwrap();
     let place = state.join("evidence");
     let evidence = format!("--evidence.folder={}", place.display());
     let mut sensor = wire.start(&["--capture.threads=2", "--rights.user=nobody", &evidence]);
